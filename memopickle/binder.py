@@ -1,0 +1,126 @@
+"""Call forms: ``f(1)``, ``f(x=1)`` and ``f(1, y=default)`` give one tuple of values.
+
+For each function a small function of the same signature is made once, which returns its arguments: the interpreter
+itself then does the binding, thirty times faster than ``inspect.Signature.bind`` and with the same rules.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from memopickle.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Binder", "check_ignored", "make_binder"]
+
+_VARARGS, _VARKEYWORDS = 0x04, 0x08  # inspect.CO_VARARGS, inspect.CO_VARKEYWORDS
+
+
+class Binder(NamedTuple):
+    """The names that take part in the key, and how to get their values from a call (TypeError for a wrong call)."""
+
+    names: tuple[str, ...]
+    bind: Callable[..., tuple[Any, ...]]
+
+
+class _Shape(NamedTuple):
+    """A signature, as far as binding goes."""
+
+    positional_only: tuple[str, ...]
+    positional: tuple[str, ...]
+    varargs: str
+    keyword_only: tuple[str, ...]
+    varkeywords: str
+    defaults: tuple[Any, ...]
+    keyword_defaults: dict[str, Any]
+
+    def names(self) -> tuple[str, ...]:
+        every = (*self.positional_only, *self.positional, self.varargs, *self.keyword_only, self.varkeywords)
+        return tuple(name for name in every if name)
+
+
+def check_ignored(function: Callable[..., Any], ignore: Iterable[str]) -> None:
+    """Raise ConfigurationError unless every ignored name is a parameter of the function."""
+    names = _shape(function).names()
+    unknown = sorted(frozenset(ignore).difference(names))
+    if unknown:
+        name = getattr(function, "__qualname__", repr(function))
+        has = ", ".join(names) or "none"
+        raise ConfigurationError(f"ignore={unknown[0]!r}: {name} has no such parameter; it has {has}")
+
+
+def make_binder(function: Callable[..., Any], ignore: Iterable[str]) -> Binder:
+    """Make the binder of a function, without the ignored parameters."""
+    shape = _shape(function)
+    ignored = frozenset(ignore)
+    kept = tuple(name for name in shape.names() if name not in ignored)
+    return Binder(kept, _compile(shape, kept))
+
+
+def _compile(shape: _Shape, kept: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
+    source = f"def bind({_signature(shape)}): return ({''.join(name + ', ' for name in kept)})"
+    scope: dict[str, Any] = {}
+    exec(source, scope)  # noqa: S102  made of identifiers that a compiler has already accepted
+    bind: FunctionType = scope["bind"]
+    bind.__defaults__ = shape.defaults
+    bind.__kwdefaults__ = dict(shape.keyword_defaults)
+    return bind
+
+
+def _signature(shape: _Shape) -> str:
+    parts = list(shape.positional_only)
+    if parts:
+        parts.append("/")
+    parts += shape.positional
+    if shape.varargs or shape.keyword_only:
+        parts.append("*" + shape.varargs)
+    parts += shape.keyword_only
+    if shape.varkeywords:
+        parts.append("**" + shape.varkeywords)
+    return ", ".join(parts)
+
+
+def _shape(function: Callable[..., Any]) -> _Shape:
+    return _shape_of_code(function) if isinstance(function, FunctionType) else _shape_of_callable(function)
+
+
+def _shape_of_code(function: FunctionType) -> _Shape:
+    code = function.__code__
+    names = code.co_varnames
+    first_keyword = code.co_argcount
+    rest = first_keyword + code.co_kwonlyargcount
+    varargs = names[rest] if code.co_flags & _VARARGS else ""
+    varkeywords = names[rest + bool(varargs)] if code.co_flags & _VARKEYWORDS else ""
+    return _Shape(
+        names[: code.co_posonlyargcount], names[code.co_posonlyargcount : first_keyword], varargs,
+        names[first_keyword:rest], varkeywords, function.__defaults__ or (), function.__kwdefaults__ or {},
+    )  # fmt: skip
+
+
+def _shape_of_callable(function: Callable[..., Any]) -> _Shape:
+    """Return the shape of a builtin, a partial or a callable object, by what ``inspect`` finds out about it."""
+    import inspect  # 17 ms, and almost all cached callables are plain functions
+
+    try:
+        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    except ValueError:  # some builtins don't tell
+        return _Shape((), (), "args", (), "kwargs", (), {})
+    by_kind = {kind: [p for p in parameters if p.kind is kind] for kind in inspect._ParameterKind}
+    kinds = inspect.Parameter
+    plain = by_kind[kinds.POSITIONAL_ONLY] + by_kind[kinds.POSITIONAL_OR_KEYWORD]
+
+    def names(kind: inspect._ParameterKind) -> tuple[str, ...]:
+        return tuple(p.name for p in by_kind[kind])
+
+    return _Shape(
+        names(kinds.POSITIONAL_ONLY),
+        names(kinds.POSITIONAL_OR_KEYWORD),
+        "".join(names(kinds.VAR_POSITIONAL)),
+        names(kinds.KEYWORD_ONLY),
+        "".join(names(kinds.VAR_KEYWORD)),
+        tuple(p.default for p in plain if p.default is not p.empty),
+        {p.name: p.default for p in by_kind[kinds.KEYWORD_ONLY] if p.default is not p.empty},
+    )

@@ -1,0 +1,292 @@
+"""Cache: a store, a namespace and a secret, and what can be done with all that is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+from weakref import WeakSet
+
+from memopickle.callkey import CallKeys
+from memopickle.catalog import (
+    BadStored,
+    EntryInfo,
+    FunctionStats,
+    Verification,
+    describe,
+    function_names,
+    matches,
+)
+from memopickle.entry import Codec
+from memopickle.errors import ConfigurationError, StoreError
+from memopickle.events import teller
+from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
+from memopickle.faces import Face, ObjectFace, SignedFace
+from memopickle.fingerprint import fingerprint
+from memopickle.flight import Flights
+from memopickle.function import CachedFunction, decorate
+from memopickle.identity import readable_name
+from memopickle.memo import Memo
+from memopickle.notices import warn_once
+from memopickle.options import Options
+from memopickle.secret import find_secrets
+from memopickle.serializers import PICKLE
+from memopickle.storekey import function_part, namespace_part
+from memopickle.stores.base import Store
+from memopickle.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Unpack
+
+    from memopickle.events import Event
+    from memopickle.explain import MissReport
+    from memopickle.options import OptionValues
+    from memopickle.signing import Signer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+__all__ = ["Cache"]
+
+
+class Cache:
+    """Remembers results in one store, under one namespace, signed with one set of secrets.
+
+    Args:
+        store: where; see :class:`DirectoryStore`, :class:`ShelveStore`, :class:`MemoryStore`.
+        namespace: part of every key and signature, so that programs that share a store keep apart.
+        secret: text or bytes of at least 32 bytes, a :class:`Secret`, or several in a list (the first signs, all
+            verify). None: from the environment, else this user's own secret file.
+        on_event: a callable, or several in a list, that gets each :mod:`memopickle.events` record.
+        clock: returns the seconds since the epoch.
+        defaults: options of ``cached`` for the functions of this cache that don't set them.
+
+    Safe between threads and processes. Making one does no I/O. A copy of a Cache is itself; its pickle carries store
+    and namespace, never the secret.
+
+    """
+
+    def __init__(
+        self, store: Store, *, namespace: str = "", secret: object = None,
+        on_event: Callable[[Event], object] | Sequence[Callable[[Event], object]] | None = None,
+        clock: Callable[[], float] = wall_clock, **defaults: Unpack[OptionValues],
+    ) -> None:  # fmt: skip
+        if not isinstance(store, Store):
+            raise ConfigurationError(f"Cache needs a store, such as DirectoryStore(path), not {store!r}")
+        if not isinstance(namespace, str):
+            raise ConfigurationError(f"namespace={namespace!r}: give text")
+        self.store = store
+        self.namespace = namespace
+        self.clock = clock
+        self.flights = Flights()
+        #: Tells the hooks, None where there are none: no event is built for nobody.
+        self.emit = teller(on_event)
+        self._defaults = Options(**defaults)
+        self._signers: list[Signer] | None = None if secret is None else find_secrets(secret)
+        # Weak: a closure that was decorated and dropped must not live on for its counts.
+        self._memos: WeakSet[Memo] = WeakSet()
+
+    def __repr__(self) -> str:
+        return f"Cache({self.store!r}, namespace={self.namespace!r})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (type(self), self.store, self.namespace, self._defaults)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # -- decorating ----------------------------------------------------------------------------------------------
+
+    @overload
+    def cached(self, function: Callable[P, R], /, **options: Unpack[OptionValues]) -> CachedFunction[P, R]: ...
+    @overload
+    def cached(
+        self, function: None = None, /, **options: Unpack[OptionValues]
+    ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
+    def cached(self, function: Any = None, /, **options: Unpack[OptionValues]) -> Any:
+        """Decorate a function so that it remembers its results here; options as of :func:`memopickle.cached`."""
+        return decorate(function, Options(**options), self)
+
+    cache = cached
+
+    def memo(self, function: Callable[..., Any], options: Options) -> Memo:
+        """Open the store and make the memo of a function; its captured values are read now. Internal."""
+        self.store.open()
+        complete = options.over(self._defaults)
+        identity = fingerprint(
+            function,
+            track_code=complete.track_code,
+            depends_on=complete.depends_on,
+            warn=lambda message: warn_once(("captured", message), message),
+        )
+        namespace = self._namespace_of(function)
+        keys = CallKeys(function, identity, complete, namespace, PICKLE.name)
+        memo = Memo(function, identity, complete, self, keys, self._face(namespace))
+        self._memos.add(memo)
+        return memo
+
+    # -- what is stored ------------------------------------------------------------------------------------------
+
+    def functions(self) -> list[str]:
+        """Return the names (``module:qualname``) of the functions that have entries here, sorted."""
+        return sorted({name for name in function_names(self.store, self._prefix()).values() if name})
+
+    def entries(self, function: object = None) -> Iterator[EntryInfo]:
+        """Iterate over what is stored, of all functions or of one (object, dotted name or wildcard); see EntryInfo."""
+        for prefix in self._prefixes(function):
+            for key in self.store.keys(prefix):
+                info = describe(self.store, key)
+                if info is not None:
+                    yield info
+
+    def clear(self, function: object = None, older_than: object = None, expired: bool = False) -> int:
+        """Remove entries and return how many.
+
+        Args:
+            function: only of this function: the object, its dotted name, or a wildcard such as ``"pkg.mod.*"``.
+            older_than: only those stored longer ago than this; any form of ttl.
+            expired: only those expired by the ttl that they were stored under.
+
+        Without a filter, values that are being computed are kept out of the store as well. The modules whose
+        functions filled the cache need not be importable, and the secret is not needed.
+
+        """
+        prefixes = list(self._prefixes(function))
+        if older_than is None and not expired:
+            return sum(self._clear_prefix(prefix) for prefix in prefixes)
+        now = microseconds(self.clock)
+        limit = None if older_than is None else now - parse_duration(older_than, "older_than")
+        doomed = [
+            key for prefix in prefixes for key in self.store.keys(prefix) if self._is_old(key, limit, expired, now)
+        ]
+        return sum(self.store.delete(key) for key in doomed)
+
+    def prune(self) -> int:
+        """Remove expired entries and what killed writers left behind; return how many entries."""
+        return self.store.prune(microseconds(self.clock))
+
+    def verify(self) -> Verification:
+        """Check every signature; nothing is unpickled, and nothing removed."""
+        good, bad = 0, []
+        for key in self.store.keys(self._prefix()):
+            reason = self._check(key)
+            if reason is None:
+                good += 1
+            else:
+                bad.append(BadStored(key, self.store.place(key), reason))
+        return Verification(good, bad)
+
+    def stats(self) -> list[FunctionStats]:
+        """Return entries and bytes of each function, with this process's hits and misses, most bytes first."""
+        stored = self._stored()
+        counts = self._counts()
+        rows = [
+            FunctionStats(name, *stored.get(name, (0, 0)), *counts.get(name, (0, 0))) for name in {*stored, *counts}
+        ]
+        return sorted(rows, key=lambda row: (-row.bytes, row.function))
+
+    def explain_misses(self, function: object = None, least: float = 0.5) -> list[MissReport]:
+        """Find the arguments that make a cache useless: in which alone many of a function's entries differ.
+
+        Args:
+            function: only this function, as for :meth:`clear`.
+            least: report a parameter only from this part of the function's entries on, 0 to 1.
+
+        Each report prints as a sentence that names the cure. The largest share comes first.
+
+        """
+        from memopickle.explain import explain_misses  # for those who ask
+
+        reports = [
+            report for prefix in self._prefixes(function) for report in explain_misses(self.store, prefix, least)
+        ]
+        return sorted(reports, key=lambda report: -report.share)
+
+    def close(self) -> None:
+        """Let go of what the store holds open; it opens again when used again."""
+        self.store.close()
+
+    # -- details -------------------------------------------------------------------------------------------------
+
+    def _prefix(self) -> str:
+        return namespace_part(self.namespace)
+
+    def _namespace_of(self, function: Callable[..., Any]) -> str:
+        return self.namespace
+
+    def _prefixes(self, function: object) -> Iterator[str]:
+        if function is None:
+            yield self._prefix()
+        elif isinstance(function, str):
+            for part, name in function_names(self.store, self._prefix()).items():
+                if matches(name, function):
+                    yield part
+        elif callable(function):
+            plain = getattr(function, "__wrapped__", function) if isinstance(function, CachedFunction) else function
+            yield function_part(self._namespace_of(plain), readable_name(plain))
+        else:
+            raise ConfigurationError(f"function={function!r}: give a function or its dotted name")
+
+    def _clear_prefix(self, prefix: str) -> int:
+        # Flights first: a value published before the drop is removed by the clear, one after it isn't published.
+        self.flights.drop(prefix)
+        return self.store.clear(prefix)
+
+    def _is_old(self, key: str, limit: int | None, expired: bool, now: int) -> bool:
+        info = describe(self.store, key)
+        if info is None:
+            return False
+        old = limit is not None and info.created * SECOND <= limit
+        return old or (expired and info.expires is not None and info.expires * SECOND <= now)
+
+    def _check(self, key: str) -> str | None:
+        if isinstance(self.store, MemoryStore):
+            return None
+        info = describe(self.store, key)
+        try:
+            blob = self.store.get(key)
+            if blob is not None:
+                self._codec(info.namespace if info else self.namespace).decode(key, blob)
+        except StoreError as error:
+            return error.message
+        except OSError as error:
+            return str(error)
+        return None
+
+    def _face(self, namespace: str) -> Face:
+        if isinstance(self.store, MemoryStore):
+            return ObjectFace(self.store)
+        return SignedFace(self.store, self._codec(namespace))
+
+    def _codec(self, namespace: str) -> Codec:
+        if self._signers is None:
+            self._signers = find_secrets()
+        return Codec(self._signers, namespace, PICKLE)
+
+    def _stored(self) -> dict[str, tuple[int, int]]:
+        found: dict[str, tuple[int, int]] = {}
+        for part, name in function_names(self.store, self._prefix()).items():
+            sizes = [self.store.size(key) for key in self.store.keys(part)]
+            entries, size = found.get(name, (0, 0))
+            found[name] = entries + len(sizes), size + sum(sizes)
+        return found
+
+    def _counts(self) -> dict[str, tuple[int, int]]:
+        counts: dict[str, tuple[int, int]] = {}
+        for memo in list(self._memos):
+            hits, misses = counts.get(memo.name, (0, 0))
+            counts[memo.name] = hits + memo.hits, misses + memo.misses
+        return counts
+
+
+def _remake(kind: type[Cache], store: Store, namespace: str, defaults: Options) -> Cache:
+    given: Any = defaults.given
+    return kind(store, namespace=namespace, **given)

@@ -1,0 +1,97 @@
+"""From a call to its store key: bind the arguments, encode them, add what else identifies the result."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+
+from memopickle import keys
+from memopickle.binder import make_binder
+from memopickle.code import code_digest
+from memopickle.entry import FORMAT
+from memopickle.errors import UnkeyableError
+from memopickle.fingerprint import NO_VALUES
+from memopickle.signing import frame
+from memopickle.storekey import function_part, join, variant_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memopickle.fingerprint import Fingerprint
+    from memopickle.options import Options
+
+__all__ = ["CAPTURED", "CallKeys"]
+
+#: Stands, among the digests of a call's arguments, for the values that the function has captured.
+CAPTURED = "(captured variables)"
+
+_DOMAIN = b"memopickle arguments"
+
+
+class CallKeys:
+    """Makes the keys of one function's calls. Immutable in use, shared by all threads."""
+
+    def __init__(
+        self, function: Callable[..., Any], identity: Fingerprint, options: Options, namespace: str, serializer: str
+    ) -> None:
+        binder = make_binder(function, options.ignore)
+        #: Returns the values of a call that take part in its key; TypeError for a wrong call.
+        self.bind = binder.bind
+        #: The user's ``key=``, whose answer stands in for these values.
+        self.by = options.key
+        #: What every key of this function begins with.
+        self.prefix = function_part(namespace, identity.name)
+        #: The short digest of each function, class or file whose code or content counts, by name.
+        self.code_parts = identity.parts
+        self._captured = {} if identity.captured == NO_VALUES else {CAPTURED: identity.captured[:8].hex()}
+        self._described: dict[str, Any] = {"function": identity.name, "namespace": namespace, "code": identity.parts}
+        if options.version is not None:
+            self._described["version"] = options.version
+        self._variant = _variant(identity, options.version, serializer)
+        self._names = binder.names if options.key is None else ("key",)
+        self._state = _state(self._names, identity, options.key)
+
+    def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Return what identifies a call; TypeError if the call is wrong."""
+        bound = self.bind(*args, **kwargs)
+        return bound if self.by is None else (self.by(*args, **kwargs),)
+
+    def key(self, values: tuple[Any, ...]) -> str:
+        """Return the store key; UnkeyableError names the parameter at fault."""
+        state = self._state.copy()
+        try:
+            state.update(keys.encode(values))
+        except UnkeyableError:
+            for name, value in zip(self._names, values, strict=True):
+                keys.encode(value, name)  # raises again, with the name of the parameter
+            raise
+        return join(self.prefix, state.hexdigest(), self._variant)
+
+    def describe(self, values: tuple[Any, ...]) -> bytes:
+        """Return an entry's metadata: readable names, and which argument had which digest."""
+        import json  # on a miss only
+
+        described = {**self._described, "arguments": self.digests(values)}
+        return json.dumps(described, separators=(",", ":")).encode()
+
+    def digests(self, values: tuple[Any, ...]) -> dict[str, str]:
+        """Return the short digest of each argument, by parameter, to tell which one differs between two calls."""
+        digests = {name: keys.digest(value)[:8].hex() for name, value in zip(self._names, values, strict=True)}
+        return {**digests, **self._captured}
+
+
+def _variant(identity: Fingerprint, version: int | str | None, serializer: str) -> str:
+    """Return the part of the key that keeps formats, serializers and versions (or else code) from meeting."""
+    kind = "code" if version is None else type(version).__name__
+    which = identity.code if version is None else str(version).encode("utf-8", "surrogatepass")
+    return variant_part(FORMAT.to_bytes(2, "little"), serializer.encode(), kind.encode(), which)
+
+
+def _state(names: tuple[str, ...], identity: Fingerprint, by: Callable[..., Any] | None) -> blake3:
+    """Return a hash state that has seen all that the arguments' digest depends on, but the arguments."""
+    # The code of key= counts: another rule for what identifies a call must not find the entries of this one.
+    rule = code_digest(by) if isinstance(by, FunctionType) else b""
+    version = keys.KEY_FORMAT.to_bytes(2, "little")
+    return blake3(frame(_DOMAIN, version, identity.captured, rule, *(name.encode() for name in names)))

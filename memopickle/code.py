@@ -1,0 +1,27 @@
+"""The digest of the loaded code of a function or class.
+
+From the syntax tree where the source is at hand and is truly the source of what is loaded, so that comments,
+docstrings, formatting and the Python version don't matter; else from the bytecode.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memopickle.classcode import class_digest
+from memopickle.functioncode import function_digest
+from memopickle.origin import module_name_of, source_root
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+__all__ = ["code_digest", "module_name_of", "source_root"]
+
+
+def code_digest(obj: FunctionType | type) -> bytes:
+    """Return the digest (32 bytes) of a function's or a class's code.
+
+    It covers what is written (defaults and decorators as expressions), not what was captured or what the
+    defaults evaluated to. Options of memopickle's own decorators are not in it.
+    """
+    return class_digest(obj) if isinstance(obj, type) else function_digest(obj)

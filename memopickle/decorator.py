@@ -1,0 +1,72 @@
+"""``@cached``: the decorator for the default cache, or for a store of one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from memopickle.config import as_store, cache_of, default_cache, follow
+from memopickle.function import CachedFunction, decorate
+from memopickle.options import Options
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from typing import Unpack
+
+    from memopickle.cache import Cache
+    from memopickle.options import OptionValues
+    from memopickle.stores.base import Store
+
+__all__ = ["cached"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def cached(
+    function: Callable[P, R], /, *, store: Store | str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]
+) -> CachedFunction[P, R]: ...
+@overload
+def cached(
+    function: None = None, /, *, store: Store | str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]
+) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
+def cached(
+    function: Any = None, /, *, store: Store | str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]
+) -> Any:
+    """Decorate a function so that it remembers its results, on disk and across processes unless told otherwise.
+
+    Used bare (``@cached``) or with options (``@cached(ttl="1h")``). Decorating does no I/O; a wrong option is a
+    ConfigurationError here and now.
+
+    Args:
+        function: an ordinary function, method, ``classmethod`` or ``staticmethod``; no generator.
+        store: where results are kept: a store, a store URL, or the path of a directory. None: the default cache.
+        options: see below.
+
+    Options:
+        ttl: how long a result may be used: seconds, a timedelta, text such as ``"90s"``, ``"1h30m"``, ``"7d"``, None
+            (for ever), or a callable of the result that returns one of these. It is applied when reading, so a
+            shorter one takes effect on what is stored; a callable's answer is recorded when storing. 0: nothing is
+            stored. Not given: the store's ttl.
+        ignore: names of parameters that stay out of the key.
+        key: a callable that gets the call's arguments; what it returns is keyed in their place.
+        version: an int or str of your own. Results of another version are not used.
+        track_code: ``"function"`` (editing the body makes old results stale), ``"deep"`` (also what it uses of the
+            project's own modules), ``"off"``.
+        depends_on: further functions, classes, values, or Paths of files, whose change makes old results stale.
+        single_flight: False to let several calls of one key compute at the same time.
+        lock_timeout: how long to wait for another's computation of the same key, in seconds or text; None: as long
+            as the one who computes is alive. After it the call computes for itself.
+        on_error: ``"warn"`` (log once, carry on without the cache) or ``"raise"`` where the cache itself fails.
+
+    """
+    checked = Options(**options)
+    if store is not None:
+        return decorate(function, checked, cache_of(as_store(store)))
+    return decorate(function, checked, _default)
+
+
+def _default(function: CachedFunction[..., Any]) -> Cache:
+    follow(function)
+    return default_cache()

@@ -1,0 +1,90 @@
+"""What a cache tells its hooks: one small immutable record per thing that happened.
+
+An event is built only where a hook is registered. ``function`` is the readable name (``module:qualname``),
+``key`` the store key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from memopickle.notices import warn_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BadEntry", "Event", "Hit", "LockWait", "Miss", "NotStored", "Stored", "teller"]
+
+
+class Hit(NamedTuple):
+    """A stored value was returned; ``age`` is in seconds, ``saved`` the seconds that computing it took."""
+
+    function: str
+    key: str
+    age: float
+    saved: float
+
+
+class Miss(NamedTuple):
+    """No usable value was stored.
+
+    ``reason`` is ``"absent"``, ``"expired"``, ``"future"``, ``"code changed"``, ``"bad entry"`` or ``"store error"``.
+    """
+
+    function: str
+    key: str
+    reason: str
+
+
+class Stored(NamedTuple):
+    """A computed value was stored: ``size`` in bytes (0 where the store keeps the object), ``cost`` in seconds."""
+
+    function: str
+    key: str
+    size: int
+    cost: float
+
+
+class NotStored(NamedTuple):
+    """A computed value was returned to the caller but not stored, and why."""
+
+    function: str
+    key: str
+    reason: str
+
+
+class BadEntry(NamedTuple):
+    """Stored bytes were refused: where they lie and why. They were not unpickled."""
+
+    function: str
+    key: str
+    place: str
+    reason: str
+
+
+class LockWait(NamedTuple):
+    """The call waited for another's computation: ``seconds``, and whether that ended within the limit."""
+
+    function: str
+    key: str
+    seconds: float
+    ended: bool
+
+
+Event = Hit | Miss | Stored | NotStored | BadEntry | LockWait
+
+
+def teller(hooks: Any) -> Callable[[Event], None] | None:
+    """Return what tells an event to every hook, or None where there is none: then no event is built."""
+    if hooks is None:
+        return None
+    several = tuple(hooks) if isinstance(hooks, list | tuple) else (hooks,)
+
+    def tell(event: Event) -> None:
+        for hook in several:
+            try:
+                hook(event)
+            except Exception as error:  # noqa: BLE001  a hook must not cost the caller the result
+                warn_once(("hook", id(hook)), f"the event hook {hook!r} failed ({type(error).__name__}: {error})")
+
+    return tell

@@ -1,0 +1,174 @@
+"""Single flight among the threads of one process: who asks while a key is being computed waits for the outcome.
+
+The leader computes; whoever joins gets, when it ends, the stored value (looked up again, so that everyone has a
+copy of his own) or an instance of his own of the leader's exception. If nothing was stored all of them compute, at
+once and not one behind the other. BaseExceptions (KeyboardInterrupt, SystemExit) are the leader's alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import TYPE_CHECKING
+
+from memopickle.forking import renew_in_child
+from memopickle.locks import NoLock, real_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memopickle.locks import KeyLock
+    from memopickle.stores.base import Writer
+
+__all__ = ["Flight", "Flights", "longest_wait", "twin"]
+
+#: Seconds that a thread which computes one key waits for another's: two that wait for each other must end.
+CROSSED = 60.0
+#: Seconds between two looks at the table while waiting.
+SLICE = 1.0
+
+
+class Flight:
+    """One computation under way in this process, and what it holds until it ends."""
+
+    __slots__ = ("_done", "_publishing", "dropped", "error", "held", "key", "lock", "owner", "writer")
+
+    def __init__(self, key: str, owner: Flights) -> None:
+        self.key = key
+        self.owner = owner
+        #: The lock between processes, once taken.
+        self.lock: KeyLock = NoLock()
+        #: The writer, opened before the value is computed.
+        self.writer: Writer | None = None
+        #: The exception it ended with, for those who joined.
+        self.error: Exception | None = None
+        #: True once its key was cleared or invalidated: the value must not be left in the store.
+        self.dropped = False
+        #: The flights that the computing thread leads.
+        self.held = _held.flights
+        self._done = threading.Event()
+        self._publishing = threading.RLock()  # guards dropped against a publication under way
+
+    def wait(self, limit: float | None) -> bool:
+        """Wait for the end, at most ``limit`` seconds (None: without limit); return whether it came."""
+        deadline = real_clock() + (threading.TIMEOUT_MAX if limit is None else limit)
+        # In slices: a leader that ran out of stack takes its flight off the table, but can't wake anybody.
+        while not self._done.wait(max(0.0, min(SLICE, deadline - real_clock()))) and self.owner.has(self):
+            if real_clock() >= deadline:
+                return False
+        return True
+
+    def publish(self, store: Callable[[], bool]) -> bool:
+        """Run ``store`` unless the flight was dropped; a clear that comes meanwhile waits, and then removes it."""
+        with self._publishing:
+            return not self.dropped and store()
+
+    def drop(self) -> None:
+        """Keep the value out of the store from now on."""
+        with self._publishing:
+            self.dropped = True
+
+    def end(self, error: Exception | None = None) -> None:
+        """Let go of everything and wake those who joined."""
+        self.error = error
+        try:
+            self._let_go()
+        finally:
+            # In this order: near the end of the stack there is room for the first, as there was to join, if not for
+            # the second.
+            self.owner.forget(self)
+            self._done.set()
+
+    def _let_go(self) -> None:
+        try:
+            if self.writer is not None:
+                self.writer.close()
+        finally:
+            self.lock.release()
+
+
+class _Held(threading.local):
+    def __init__(self) -> None:
+        self.flights: list[Flight] = []
+
+
+_held = _Held()
+
+
+class Flights:
+    """The computations under way for one cache. Safe between threads; a forked child begins with none."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Forget what threads of the parent were computing.
+
+        What the forking thread itself leads stays noted: a child that asks for the very key its parent is computing
+        must compute it, not wait for the parent, which may be waiting for the child.
+        """
+        self._guard = threading.Lock()  # guards the table
+        self._table: dict[str, Flight] = {}
+
+    def is_mine(self, key: str) -> bool:
+        """Tell whether this thread is computing this key further up: it must not wait for itself."""
+        return any(flight.owner is self and flight.key == key for flight in _held.flights)
+
+    def solo(self, key: str) -> Flight:
+        """Return a flight that nobody can join; it must be ended as well."""
+        return Flight(key, self)
+
+    def join(self, key: str) -> tuple[Flight, bool]:
+        """Return the flight of this key and whether the caller leads it; a leader must end it."""
+        with self._guard:
+            flight = self._table.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._table[key] = Flight(key, self)
+        flight.held.append(flight)
+        return flight, True
+
+    def has(self, flight: Flight) -> bool:
+        """Tell whether a flight is on the table: neither ended nor dropped."""
+        return self._table.get(flight.key) is flight
+
+    def forget(self, flight: Flight) -> None:
+        """Take a flight off the table."""
+        if flight in flight.held:
+            flight.held.remove(flight)
+        with self._guard:
+            if self._table.get(flight.key) is flight:
+                del self._table[flight.key]
+
+    def drop(self, prefix: str) -> None:
+        """Let no later call join what is under way for these keys, and keep its values out of the store."""
+        with self._guard:
+            doomed = [flight for key, flight in self._table.items() if key.startswith(prefix)]
+            for flight in doomed:
+                del self._table[flight.key]
+        for flight in doomed:
+            flight.drop()
+
+
+def longest_wait(limit: float | None) -> float | None:
+    """Return how long this thread may wait for another's computation, in seconds."""
+    if not _held.flights:
+        return limit
+    return CROSSED if limit is None else min(limit, CROSSED)
+
+
+def twin(error: Exception) -> Exception | None:
+    """Return another instance of an exception, for another thread to raise; None if its class can't make one."""
+    try:
+        other = copy.copy(error)
+        if type(other) is not type(error) or other is error or other.args != error.args:
+            return None
+        other.__cause__ = error.__cause__
+        other.__suppress_context__ = error.__suppress_context__
+        notes = getattr(error, "__notes__", None)
+        if notes is not None:
+            other.__notes__ = list(notes)
+    except Exception:  # noqa: BLE001  a class of the user's that can't be copied: everyone computes
+        return None
+    return other

@@ -1,0 +1,34 @@
+"""Locks in a forked child: whoever held them exists in the parent only, so the child begins with new ones."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+__all__ = ["Renewable", "renew_in_child"]
+
+
+class Renewable(Protocol):
+    """Something with locks."""
+
+    def renew(self) -> None:
+        """Make the locks anew; called in a forked child, where only the forking thread lives on."""
+        ...
+
+
+_all: WeakSet[Renewable] = WeakSet()
+
+
+def renew_in_child(owner: Renewable) -> None:
+    """Have ``owner.renew()`` called in every child forked from now on, as long as the owner lives."""
+    _all.add(owner)
+
+
+def _renew_all() -> None:
+    for owner in list(_all):
+        owner.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)

@@ -1,0 +1,34 @@
+"""Warnings that are told once, through ``logging.getLogger("memopickle")``."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+__all__ = ["forget", "warn_once"]
+
+_LIMIT = 10_000
+#: Without a lock, which a fork could leave held: single operations of a dict are atomic.
+_told: dict[object, object] = {}
+
+
+def warn_once(topic: object, message: str) -> None:
+    """Log a warning unless one on the same (hashable) topic was logged before. Never raises."""
+    mine = object()
+    # Noted before logging: a handler that calls a cached function must not get here again.
+    if _told.setdefault(topic, mine) is not mine:
+        return
+    if len(_told) > _LIMIT:
+        _told.clear()  # some may be told again
+    _log(message)
+
+
+def forget(topic: object) -> None:
+    """Let the next warning on this topic be told: what it was about has been mended."""
+    _told.pop(topic, None)
+
+
+def _log(message: str) -> None:
+    import logging  # 11 ms, and most programs never get here
+
+    with suppress(Exception):  # a broken log handler must not cost the caller the result
+        logging.getLogger("memopickle").warning(message)

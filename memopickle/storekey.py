@@ -1,0 +1,48 @@
+"""Store keys: ``function/arguments.variant``, all lower-case hex, 122 characters.
+
+The first 8 digits of the function part are those of the namespace, so that a namespace can be listed by prefix.
+"""
+
+from __future__ import annotations
+
+import re
+
+from blake3 import blake3
+
+from memopickle.signing import frame
+
+__all__ = ["FUNCTION_SIZE", "KEY", "NAMESPACE_SIZE", "function_part", "join", "namespace_part", "variant_part"]
+
+NAMESPACE_SIZE = 8
+FUNCTION_SIZE = 40
+VARIANT_SIZE = 16
+KEY = re.compile(r"[0-9a-f]{40}/[0-9a-f]{64}\.[0-9a-f]{16}")
+
+
+def namespace_part(namespace: str) -> str:
+    """Return the 8 digits that every key of this namespace begins with."""
+    return _hex("namespace", NAMESPACE_SIZE, _text(namespace))
+
+
+def function_part(namespace: str, name: str) -> str:
+    """Return the 40 digits that every key of this function begins with."""
+    rest = _hex("function", FUNCTION_SIZE - NAMESPACE_SIZE, _text(namespace), _text(name))
+    return namespace_part(namespace) + rest
+
+
+def variant_part(*parts: bytes) -> str:
+    """Return the 16 digits that tell apart entry formats, serializers and versions or code."""
+    return _hex("variant", VARIANT_SIZE, *parts)
+
+
+def join(function: str, arguments: str, variant: str) -> str:
+    """Put a key together from its three parts."""
+    return f"{function}/{arguments}.{variant}"
+
+
+def _text(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _hex(purpose: str, digits: int, *parts: bytes) -> str:
+    return blake3(frame(f"memopickle {purpose} 1".encode(), *parts)).hexdigest(digits // 2)

@@ -1,0 +1,193 @@
+"""What a store is: four methods on bytes, and correct defaults for the rest."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from memopickle.entry import HEADER, read_header
+from memopickle.errors import StoreError, UnknownFormatError
+from memopickle.locks import FileKeyLock, KeyLock
+from memopickle.storekey import FUNCTION_SIZE
+from memopickle.stores.files import POSIX, make_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    Blob = bytes | bytearray | memoryview
+
+__all__ = ["HEAD_SIZE", "Store", "Writer", "user_lock"]
+
+#: Bytes that hold an entry's header and, but for very long names, its metadata.
+HEAD_SIZE = 4096
+
+
+class Writer:
+    """One value on its way into a store, opened before the value is computed.
+
+    Opened early so that a store can tell whether the key was cleared or invalidated in the meantime: then the value
+    must not appear. This plain one cannot tell; stores that can bring their own.
+    """
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        self._key = key
+
+    def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
+        """Make the value visible, whole or not at all; return False if the key was cleared since.
+
+        Raises OSError or StoreError if it can't be written.
+        """
+        self._store.set(self._key, chunks, expires_at)
+        return True
+
+    def retract(self) -> None:
+        """Take back what was published."""
+        self._store.delete(self._key)
+
+    def close(self) -> None:
+        """Let go of what the writer holds; nothing is published by it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Store(ABC):
+    """A place for entries, by key.
+
+    To write one, implement ``get``, ``set``, ``delete`` and ``keys``, and run
+    :class:`memopickle.testing.StoreTests` over it. Keys are ASCII, at most 200 characters, and look like
+    ``function/arguments.variant`` in lower-case hex. A store keeps bytes and interprets nothing; what it returns is
+    verified by the cache. All methods may be called from several threads at once. A missing key is ``None`` or
+    ``False``; a store that fails raises OSError or StoreError, never anything else.
+
+    Attributes:
+        ttl: how long entries of functions without a ttl of their own are used, in microseconds; None for ever.
+
+    """
+
+    ttl: int | None = None
+
+    @abstractmethod
+    def get(self, key: str) -> Blob | None:
+        """Return the bytes last set, or None."""
+
+    @abstractmethod
+    def set(self, key: str, chunks: Iterable[Blob], expires_at: float | None) -> None:
+        """Keep the joined chunks, replacing what was there; readers see the old bytes or the new, never a mixture.
+
+        ``expires_at``, in seconds since the epoch or None, is for stores whose server can expire by itself.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> bool:
+        """Remove a key; return whether it was there."""
+
+    @abstractmethod
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Iterate over the keys that begin with ``prefix``, in any order; changes meanwhile may be seen or not."""
+
+    def open(self) -> None:
+        """Check, at the first call of a function, that the place can be used; StoreError says what to mend."""
+
+    def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
+        """Return the first ``size`` bytes, or None; for listing without reading payloads."""
+        blob = self.get(key)
+        return None if blob is None else blob[:size]
+
+    def functions(self, prefix: str = "") -> Iterator[str]:
+        """Iterate over the function parts of the keys that begin with ``prefix``."""
+        return iter({key[:FUNCTION_SIZE] for key in self.keys(prefix)})
+
+    def extent(self, prefix: str) -> tuple[int | None, int | None]:
+        """Return the limit on entries and how many begin with ``prefix``, where that costs next to nothing."""
+        return None, None
+
+    def size(self, key: str) -> int:
+        """Return the size of an entry in bytes, 0 if it is gone."""
+        blob = self.get(key)
+        return 0 if blob is None else len(blob)
+
+    def clear(self, prefix: str = "") -> int:
+        """Remove every key that begins with ``prefix``; return how many."""
+        return sum(self.delete(key) for key in list(self.keys(prefix)))
+
+    def prune(self, now: int) -> int:
+        """Remove what was expired at ``now`` (microseconds) by the expiry recorded in it; return how many."""
+        return sum(self._evict(key) for key in list(self.keys()) if self._is_expired(key, now))
+
+    def writer(self, key: str) -> Writer:
+        """Return a writer for one value; to be opened before the value is computed."""
+        return Writer(self, key)
+
+    def lock(self, key: str) -> KeyLock:
+        """Return the lock of a key between processes; by default one machine's, in the user's runtime directory."""
+        return user_lock(self.place(key))
+
+    def place(self, key: str) -> str:
+        """Say, for messages, where a key's bytes are kept."""
+        return f"{type(self).__name__} {key}"
+
+    def close(self) -> None:
+        """Let go of connections and files; the store opens them again when it is used again."""
+
+    def _evict(self, key: str) -> bool:
+        # Unlike delete, this need not stop a computation that is under way from storing its value.
+        return self.delete(key)
+
+    def _is_expired(self, key: str, now: int) -> bool:
+        head = self.head(key, HEADER.size)
+        if head is None:
+            return False
+        try:
+            return read_header(head).expires <= now
+        except UnknownFormatError:
+            return False  # not ours to judge: verify reports it, clear removes it
+
+
+def user_lock(name: str) -> KeyLock:
+    """Return the lock of this name among the processes of this user on this machine."""
+    digest = blake3(name.encode("utf-8", "surrogateescape")).hexdigest(16)
+    return FileKeyLock(os.path.join(lock_directory(), f"{digest}.lock"))
+
+
+def lock_directory() -> str:
+    """Return a directory for lock files that belongs to this user alone, made if need be.
+
+    Raises StoreError if there is none: another user's directory could hold planted links.
+    """
+    last = ""
+    uid = os.getuid() if hasattr(os, "getuid") else 0  # what lstat says on Windows
+    for path in _lock_directories(uid):
+        try:
+            make_directories(path)
+            found = os.lstat(path)
+        except OSError as error:
+            last = str(error)
+            continue
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not (POSIX and found.st_mode & 0o022):
+            return path
+        last = f"{path} is writable by others or is not yours"
+    raise StoreError(f"no directory for lock files ({last}); set XDG_RUNTIME_DIR to one of your own")
+
+
+def _lock_directories(uid: int) -> Iterator[str]:
+    # platformdirs warns, and guesses, where a Linux session has no runtime directory.
+    if sys.platform in ("darwin", "win32") or "XDG_RUNTIME_DIR" in os.environ:
+        import platformdirs  # 16 ms: only on a miss
+
+        yield platformdirs.user_runtime_dir("memopickle")
+    yield os.path.join(tempfile.gettempdir(), f"memopickle-{uid}")

@@ -1,0 +1,211 @@
+"""Entries in a shelf, whichever dbm is there."""
+
+from __future__ import annotations
+
+import dbm
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from memopickle.errors import ConfigurationError, LockTimeoutError, StoreError
+from memopickle.expiry import result_ttl
+from memopickle.locks import locked_file
+from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE
+from memopickle.stores.base import Store, Writer, user_lock
+from memopickle.stores.files import make_directories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, MutableMapping
+
+    from memopickle.locks import KeyLock
+    from memopickle.stores.base import Blob
+
+    Database = MutableMapping[bytes, bytes]
+
+__all__ = ["ShelveStore"]
+
+#: Holds, per function, a token of the last clear or invalidation; not a store key, so never listed.
+_GENERATION = b"generation "
+#: Seconds to wait for another process's access to the file, which takes milliseconds unless it was stopped.
+_PATIENCE = 30.0
+
+
+class ShelveStore(Store):
+    """Entries in one file (or the two or three files of an old dbm) as the ``shelve`` module makes it.
+
+    Every access opens the file under a lock beside it (``<path>.lock``), so that threads and processes may share
+    it whichever dbm is behind it; a hit therefore takes that lock for a moment. The values are signed entries
+    written past shelve's own pickling: reading a shelf must not unpickle what has not been verified.
+
+    Args:
+        path: the file, as for ``shelve.open``; some dbm add an ending. Missing parent directories are made.
+        ttl: for functions without one of their own; see :func:`memopickle.cached`.
+
+    Can be pickled. Constructing one does no I/O. Some kinds of dbm limit the size of a value (ndbm to about 1 KB):
+    what does not fit is returned to the caller and not stored.
+
+    """
+
+    def __init__(self, path: str | os.PathLike[str], ttl: object = None) -> None:
+        text = os.fspath(path)
+        if not isinstance(text, str) or not text or "\0" in text:
+            raise ConfigurationError(f"path={path!r}: give the file as text that is not empty, or as a Path")
+        self.path = os.path.abspath(os.path.expanduser(text))
+        self.ttl = result_ttl(ttl)
+
+    def __repr__(self) -> str:
+        return f"ShelveStore({self.path!r})"
+
+    def open(self) -> None:
+        if os.path.isdir(self.path):
+            raise StoreError("the shelf is a directory; give the path of a file", self.path)
+        if dbm.whichdb(self.path) == "":
+            raise StoreError("the file is not a shelf of any dbm known here; choose another path", self.path)
+        try:
+            make_directories(os.path.dirname(self.path))
+            with suppress(LockTimeoutError), self._database():
+                pass
+        except OSError as error:
+            raise StoreError(
+                f"cannot use the shelf's directory ({error.strerror}); choose another path, or make it writable",
+                self.path,
+            ) from error
+
+    def get(self, key: str) -> Blob | None:
+        with self._database() as database:
+            return database.get(key.encode("ascii"))
+
+    def set(self, key: str, chunks: Iterable[Blob], expires_at: float | None) -> None:
+        value = b"".join(chunks)  # before the lock is taken: they may come from anywhere
+        with self._database() as database:
+            database[key.encode("ascii")] = value
+
+    def delete(self, key: str) -> bool:
+        with self._database() as database:
+            _bump(database, key[:FUNCTION_SIZE])
+            return _remove(database, key)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        with self._database() as database:
+            found = _keys(database, prefix)
+        return iter(found)
+
+    def clear(self, prefix: str = "") -> int:
+        with self._database() as database:
+            doomed = _keys(database, prefix)
+            for function in {prefix[:FUNCTION_SIZE], *(key[:FUNCTION_SIZE] for key in doomed)}:
+                _bump(database, function)
+            return sum(_remove(database, key) for key in doomed)
+
+    def writer(self, key: str) -> Writer:
+        return _ShelfWriter(self, key)
+
+    def lock(self, key: str) -> KeyLock:
+        # Another generation, another lock: who calls after a clear does not wait for what was begun before.
+        generation = b"".join(self.generation(key)).hex()
+        return user_lock(f"{self.place(key)} {generation}")
+
+    def place(self, key: str) -> str:
+        return f"{self.path} [{key}]"
+
+    def generation(self, key: str) -> tuple[bytes, ...]:
+        """Return what changes whenever the key's function is cleared or one of its keys invalidated."""
+        with self._database() as database:
+            return _generation(database, key)
+
+    def publish(self, key: str, chunks: Iterable[Blob], generation: tuple[bytes, ...]) -> bool:
+        """Set a value unless the generation has moved on since; decided and done under one lock."""
+        value = b"".join(chunks)
+        with self._database() as database:
+            if _generation(database, key) != generation:
+                return False
+            database[key.encode("ascii")] = value
+            return True
+
+    def _evict(self, key: str) -> bool:
+        with self._database() as database:
+            return _remove(database, key)
+
+    @contextmanager
+    def _database(self) -> Iterator[Database]:
+        with locked_file(f"{self.path}.lock", _PATIENCE):
+            database = self._open_database()
+            try:
+                yield database
+                database.close()
+            except Exception as error:
+                raise StoreError(f"the shelf refuses ({type(error).__name__}: {error})", self.path) from error
+            finally:
+                database.close()
+
+    def _open_database(self) -> Any:
+        if _lost_index(self.path):
+            self._restore_index()
+        try:
+            return dbm.open(self.path, "c", 0o600)
+        except Exception as error:  # a damaged file makes a dbm raise anything
+            raise StoreError(f"cannot open the shelf ({type(error).__name__}: {error})", self.path) from error
+
+    def _restore_index(self) -> None:
+        # Entries whose bytes were written since, perhaps half, do not pass for anything that they are not.
+        try:
+            os.replace(f"{self.path}.bak", f"{self.path}.dir")
+        except FileNotFoundError:
+            raise StoreError(
+                "the shelf has lost its index (.dir); remove its .dat file to begin anew", self.path
+            ) from None
+
+
+class _ShelfWriter(Writer):
+    def __init__(self, store: ShelveStore, key: str) -> None:
+        super().__init__(store, key)
+        self._shelf = store
+        self._generation = store.generation(key)
+
+    def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
+        return self._shelf.publish(self._key, chunks, self._generation)
+
+
+def _lost_index(path: str) -> bool:
+    """Tell whether the index of a dbm.dumb is gone or damaged: its writer was killed. The one before is in ``.bak``."""
+    return _is_bad_index(path) and dbm.whichdb(path) in (None, "dbm.dumb")
+
+
+def _is_bad_index(path: str) -> bool:
+    try:
+        if not os.path.getsize(f"{path}.dat"):
+            return False  # killed while it was made
+        with open(f"{path}.dir", "rb") as index:
+            first = index.read(1)
+            index.seek(-1, os.SEEK_END)
+            return first not in (b"'", b'"') or index.read() != b"\n"
+    except FileNotFoundError:
+        return os.path.exists(f"{path}.dat")
+    except OSError:
+        return True  # an empty index of a file that is not
+
+
+def _keys(database: Database, prefix: str) -> list[str]:
+    raw = prefix.encode("ascii")
+    return [key.decode("ascii") for key in database.keys() if key.startswith(raw) and not key.startswith(_GENERATION)]  # noqa: SIM118  dbm objects are not iterable
+
+
+def _remove(database: Database, key: str) -> bool:
+    try:
+        del database[key.encode("ascii")]
+    except KeyError:
+        return False
+    return True
+
+
+def _generation(database: Database, key: str) -> tuple[bytes, ...]:
+    # Also those of the namespace and of everything: a clear of these does not know functions without entries.
+    return tuple(database.get(_counter(key[:size]), b"") for size in (FUNCTION_SIZE, NAMESPACE_SIZE, 0))
+
+
+def _bump(database: Database, function: str) -> None:
+    database[_counter(function)] = os.urandom(8)
+
+
+def _counter(function: str) -> bytes:
+    return _GENERATION + function.encode("ascii")

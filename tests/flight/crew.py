@@ -1,0 +1,95 @@
+"""Starts worker processes and talks to them."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+WORKER = Path(__file__).with_name("worker.py")
+#: Seconds after which a test that waits has failed.
+PATIENCE = 60
+
+
+class Worker:
+    def __init__(self, folder, environment):
+        command = [sys.executable, str(WORKER), str(folder / "cache"), str(folder / "log")]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
+        assert self.hear() == "ready"
+
+    def tell(self, command):
+        self.switches = self.sleeps()
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def hear(self):
+        return self.process.stdout.readline().strip()
+
+    def ask(self, command):
+        self.tell(command)
+        return self.hear()
+
+    def sleeps(self):
+        """How often the process has gone to sleep by itself so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    def polls(self):
+        """Whether it has slept so often since it was told something that it must be polling for a lock."""
+        return self.sleeps() > self.switches + 10
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Crew:
+    """Some workers on one cache directory, with a gate that holds their computations up until opened."""
+
+    def __init__(self, folder, size):
+        self.folder = folder
+        self.gate = folder / "gate"
+        self.workers = [Worker(folder, {"GATE": str(self.gate)}) for _ in range(size)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for worker in self.workers:
+            worker.close()
+
+    def open_gate(self):
+        self.gate.touch()
+
+    def tell_all(self, command):
+        for worker in self.workers:
+            worker.tell(command)
+
+    def hear_all(self):
+        return [worker.hear() for worker in self.workers]
+
+    def computed(self):
+        """What was computed, in order."""
+        return [line.split()[0] for line in self.log()]
+
+    def log(self):
+        path = self.folder / "log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def until_computing(self, count):
+        """Wait until so many computations have begun."""
+        until(lambda: len(self.log()) >= count)
+
+    def locks(self):
+        return list((self.folder / "cache").rglob("*.lock"))
+
+
+def until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        os.sched_yield()

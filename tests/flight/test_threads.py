@@ -1,0 +1,390 @@
+"""Single flight between the threads of one process."""
+
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore
+from memopickle.events import LockWait, NotStored
+from tests.flight.crew import PATIENCE, until
+
+SECRET = "t" * 32
+
+
+@pytest.fixture(params=["directory", "shelve", "memory"])
+def cache(request, tmp_path):
+    stores = {
+        "directory": lambda: DirectoryStore(tmp_path / "cache"),
+        "shelve": lambda: ShelveStore(tmp_path / "shelf"),
+        "memory": MemoryStore,
+    }
+    events = []
+    cache = Cache(stores[request.param](), secret=SECRET, on_event=events.append)
+    cache.seen = events
+    return cache
+
+
+@pytest.fixture
+def disk(tmp_path):
+    return Cache(DirectoryStore(tmp_path / "cache"), secret=SECRET)
+
+
+class Slow:
+    """A function that computes when it is let, and counts."""
+
+    def __init__(self, result=None):
+        self.began = threading.Semaphore(0)
+        self.gate = threading.Event()
+        self.calls = []
+        self.result = result or (lambda x: [x])
+
+    def __call__(self, x):
+        self.calls.append(x)
+        self.began.release()
+        assert self.gate.wait(PATIENCE)
+        return self.result(x)
+
+
+def decorated(cache, slow, **options):
+    @cache.cached(depends_on=(), track_code="off", **options)
+    def work(x):
+        return slow(x)
+
+    return work
+
+
+def waiting(cache, key):
+    """How many threads have joined the flight of a key."""
+    flight = cache.flights._table.get(key)
+    return 0 if flight is None else len(flight._done._cond._waiters)
+
+
+def start_and_join(pool, cache, slow, work, count):
+    """Start one leader and ``count`` threads that join it."""
+    leader = pool.submit(work, 1)
+    assert slow.began.acquire(timeout=PATIENCE)
+    joined = [pool.submit(work, 1) for _ in range(count)]
+    until(lambda: waiting(cache, work.cache_key(1)) == count)
+    return leader, joined
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_fifty_threads_compute_one_key_once(cache):
+    slow = Slow()
+    work = decorated(cache, slow)
+    with ThreadPoolExecutor(50) as pool:
+        leader, joined = start_and_join(pool, cache, slow, work, 49)
+        slow.gate.set()
+        assert [future.result(PATIENCE) for future in [leader, *joined]] == [[1]] * 50
+    assert slow.calls == [1]
+
+
+def test_everyone_who_waited_gets_a_copy_of_his_own(cache):
+    slow = Slow()
+    work = decorated(cache, slow)
+    with ThreadPoolExecutor(4) as pool:
+        leader, joined = start_and_join(pool, cache, slow, work, 3)
+        slow.gate.set()
+        results = [future.result(PATIENCE) for future in [leader, *joined]]
+    assert len({id(result) for result in results}) == 4
+
+
+def test_without_copies_everyone_gets_the_same_object():
+    cache = Cache(MemoryStore(copy=False))
+    slow = Slow()
+    work = decorated(cache, slow)
+    with ThreadPoolExecutor(3) as pool:
+        leader, joined = start_and_join(pool, cache, slow, work, 2)
+        slow.gate.set()
+        results = [future.result(PATIENCE) for future in [leader, *joined]]
+    assert len({id(result) for result in results}) == 1
+
+
+def test_those_who_waited_get_the_leaders_exception_as_instances_of_their_own(cache):
+    def fail(x):
+        error = KeyError(x)
+        error.add_note("a note")
+        raise error
+
+    slow = Slow(fail)
+    work = decorated(cache, slow)
+    with ThreadPoolExecutor(3) as pool:
+        leader, joined = start_and_join(pool, cache, slow, work, 2)
+        slow.gate.set()
+        errors = [future.exception(PATIENCE) for future in [leader, *joined]]
+    assert [(type(error), error.args, error.__notes__) for error in errors] == [(KeyError, (1,), ["a note"])] * 3
+    assert len({id(error) for error in errors}) == 3
+    assert slow.calls == [1]
+
+
+class CannotBeCopied(Exception):
+    def __init__(self, first, second):
+        super().__init__(first)
+
+
+def test_an_exception_that_cannot_be_copied_makes_those_who_waited_compute(cache):
+    def fail(x):
+        raise CannotBeCopied(x, x)
+
+    slow = Slow(fail)
+    work = decorated(cache, slow)
+    with ThreadPoolExecutor(3) as pool:
+        leader, joined = start_and_join(pool, cache, slow, work, 2)
+        slow.gate.set()
+        assert {type(future.exception(PATIENCE)) for future in [leader, *joined]} == {CannotBeCopied}
+    assert slow.calls == [1, 1, 1]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_is_the_leaders_alone(cache, interruption):
+    def interrupted_once(x):
+        if len(slow.calls) == 1:
+            raise interruption
+        return [x]
+
+    slow = Slow(interrupted_once)
+    work = decorated(cache, slow)
+    caught = []
+
+    def lead():
+        with pytest.raises(interruption):
+            work(1)
+        caught.append(True)
+
+    with ThreadPoolExecutor(3) as pool:
+        leader = pool.submit(lead)
+        assert slow.began.acquire(timeout=PATIENCE)
+        joined = [pool.submit(work, 1) for _ in range(2)]
+        until(lambda: waiting(cache, work.cache_key(1)) == 2)
+        slow.gate.set()
+        assert [future.result(PATIENCE) for future in joined] == [[1], [1]]
+        leader.result(PATIENCE)
+    assert caught == [True]
+
+
+def test_those_who_waited_compute_at_once_when_the_result_could_not_be_stored(cache):
+    computing = threading.Barrier(3)
+
+    def unpicklable(x):
+        if len(slow.calls) > 1:
+            computing.wait(PATIENCE)  # broken unless all three compute at the same time
+        return lambda: x
+
+    slow = Slow(unpicklable)
+    work = decorated(cache, slow)
+    with ThreadPoolExecutor(4) as pool:
+        leader, joined = start_and_join(pool, cache, slow, work, 3)
+        slow.gate.set()
+        assert [future.result(PATIENCE)() for future in [leader, *joined]] == [1] * 4
+
+
+def test_a_wait_longer_than_lock_timeout_ends_in_a_computation_of_its_own(cache):
+    slow = Slow()
+    work = decorated(cache, slow, lock_timeout=0.01)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(work, 1)
+        assert slow.began.acquire(timeout=PATIENCE)
+        second = pool.submit(work, 1)
+        assert slow.began.acquire(timeout=PATIENCE)
+        slow.gate.set()
+        assert first.result(PATIENCE) == second.result(PATIENCE) == [1]
+    assert [event.ended for event in cache.seen if isinstance(event, LockWait)] == [False]
+
+
+def test_without_single_flight_all_compute(cache):
+    slow = Slow()
+    work = decorated(cache, slow, single_flight=False)
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(work, 1) for _ in range(2)]
+        for _ in futures:
+            assert slow.began.acquire(timeout=PATIENCE)
+        slow.gate.set()
+        assert [future.result(PATIENCE) for future in futures] == [[1], [1]]
+
+
+def test_a_function_that_calls_itself_with_the_same_arguments_does_not_wait_for_itself(cache):
+    depth = []
+
+    @cache.cached
+    def again(x):
+        depth.append(x)
+        return x if len(depth) == 3 else again(x)
+
+    assert again(1) == 1
+
+
+def test_endless_recursion_on_one_key_is_a_recursion_error(cache):
+    @cache.cached
+    def endless(x):
+        return endless(x)
+
+    with pytest.raises(RecursionError):
+        endless(1)
+
+
+def test_recursion_over_other_keys_works(cache):
+    @cache.cached
+    def fibonacci(n):
+        return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+    assert fibonacci(20) == 6765
+    assert fibonacci.cache_info().misses == 21
+
+
+def test_threads_that_wait_crosswise_end(cache, monkeypatch):
+    monkeypatch.setattr("memopickle.flight.CROSSED", 0.05)
+    both = threading.Barrier(2)
+
+    @cache.cached
+    def left(x):
+        with suppress(threading.BrokenBarrierError):
+            both.wait(1)
+        return ["left", right(x)] if x else "left"
+
+    @cache.cached
+    def right(x):
+        with suppress(threading.BrokenBarrierError):
+            both.wait(1)
+        return ["right", left(0)]
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(left, 1), pool.submit(right, 1)]
+        assert futures[0].result(PATIENCE) == ["left", ["right", "left"]]
+        assert futures[1].result(PATIENCE) == ["right", "left"]
+
+
+@pytest.mark.parametrize("forget", ["clear", "invalidate", "cache.clear"])
+def test_a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store(cache, forget):
+    slow = Slow()
+    work = decorated(cache, slow)
+    forgets = {"clear": work.cache_clear, "invalidate": lambda: work.cache_invalidate(1), "cache.clear": cache.clear}
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(work, 1)
+        assert slow.began.acquire(timeout=PATIENCE)
+        forgets[forget]()
+        slow.gate.set()
+        assert late.result(PATIENCE) == [1]
+    assert not work.cache_contains(1)
+    assert [type(event) for event in cache.seen if isinstance(event, NotStored)] == [NotStored]
+
+
+def test_a_call_after_a_clear_does_not_join_the_computation_begun_before(cache):
+    slow = Slow()
+    work = decorated(cache, slow)
+    with ThreadPoolExecutor(2) as pool:
+        before = pool.submit(work, 1)
+        assert slow.began.acquire(timeout=PATIENCE)
+        work.cache_clear()
+        after = pool.submit(work, 1)
+        assert slow.began.acquire(timeout=PATIENCE)
+        slow.gate.set()
+        assert before.result(PATIENCE) == after.result(PATIENCE) == [1]
+    assert work.cache_contains(1)
+
+
+def test_nothing_is_left_in_the_table_of_flights(cache):
+    work = decorated(cache, lambda x: 1 / x)
+    work(1)
+    with pytest.raises(ZeroDivisionError):
+        work(0)
+    assert cache.flights._table == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # 3.12 warns of fork with threads, which is the point
+def test_a_child_forked_while_a_thread_computes_is_not_stuck(disk):
+    slow = Slow()
+    work = decorated(disk, slow)
+    with ThreadPoolExecutor(1) as pool:
+        leader = pool.submit(work, 1)
+        assert slow.began.acquire(timeout=PATIENCE)
+        child = os.fork()
+        if child == 0:
+            # The parent's thread does not exist here, so nobody will ever end its flight.
+            _, leading = disk.flights.join(work.cache_key(1))
+            os._exit(0 if leading else 1)
+        slow.gate.set()
+        assert leader.result(PATIENCE) == [1]
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_child_forked_by_the_computation_itself_may_ask_for_the_same_key(disk):
+    @disk.cached
+    def work(x):
+        child = os.fork()
+        if child == 0:
+            os._exit(work.__wrapped__ is None)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert work(1) == 0
+    assert work.cache_contains(1)
+
+
+def test_a_lock_file_deleted_while_held_costs_a_second_computation_at_most(disk, tmp_path):
+    slow = Slow()
+    work = decorated(disk, slow)
+    with ThreadPoolExecutor(1) as pool:
+        leader = pool.submit(work, 1)
+        assert slow.began.acquire(timeout=PATIENCE)
+        for lock in (tmp_path / "cache").rglob("*.lock"):
+            lock.unlink()
+        slow.gate.set()
+        assert leader.result(PATIENCE) == [1]
+    assert work(1) == [1]
+    assert len(slow.calls) <= 2
+
+
+def test_a_lock_that_cannot_be_taken_costs_a_warning_and_not_the_result(disk, tmp_path, caplog):
+    work = decorated(disk, lambda x: [x])
+    work(1)
+    work.cache_invalidate(1)
+    key = work.cache_key(1)
+    os.mkdir(disk.store.place(key) + ".lock")
+    assert work(1) == [1]
+    assert "could not lock" in caplog.text
+
+
+def test_a_leader_that_cannot_wake_anybody_holds_nobody_up(cache):
+    flight, leading = cache.flights.join("key")
+    joined, _ = cache.flights.join("key")
+    assert (leading, joined) == (True, flight)
+    with ThreadPoolExecutor(1) as pool:
+        wait = pool.submit(joined.wait, None)
+        cache.flights.forget(flight)
+        assert wait.result(PATIENCE) is True
+
+
+@pytest.mark.parametrize("room", range(1, 61, 3))
+def test_a_computation_that_ran_out_of_stack_holds_nobody_up(cache, room):
+    work = decorated(cache, lambda x: [x])
+
+    def dive(depth):
+        return dive(depth - 1) if depth else work(1)
+
+    with suppress(RecursionError):
+        dive(sys.getrecursionlimit() - stack_depth() - room)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work, 1).result(PATIENCE) == [1]
+    assert cache.flights._table == {}
+
+
+def stack_depth():
+    frame, depth = sys._getframe(), 0
+    while frame is not None:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+def test_a_thread_that_holds_a_lock_through_another_object_does_not_wait_for_itself(disk):
+    key = disk.cached(lambda x: x).cache_key(1)
+    first, second = disk.store.lock(key), disk.store.lock(key)
+    assert first.acquire(None)
+    assert second.acquire(None) is False
+    first.release()
+    assert second.acquire(None)
+    second.release()

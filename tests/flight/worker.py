@@ -1,0 +1,76 @@
+"""A process of its own for the tests of single flight: reads a line from stdin, does as told, answers with a line.
+
+``python worker.py DIRECTORY LOG``: the cache directory, and a file to which every computation appends its key.
+"""
+
+import os
+import signal
+import sys
+import time
+
+from memopickle import Cache, DirectoryStore
+
+cache = Cache(DirectoryStore(sys.argv[1]), secret="w" * 32)
+LOG = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
+def note(text):
+    os.write(LOG, f"{text} {time.monotonic()}\n".encode())
+
+
+def block(path):
+    """Wait until a file is there: the parent decides how long a computation takes."""
+    while not os.path.exists(path):
+        time.sleep(0.001)
+
+
+@cache.cached
+def square(number):
+    note(number)
+    block(os.environ["GATE"])
+    return number * number
+
+
+@cache.cached
+def quick(number):
+    note(number)
+    return number * number
+
+
+@cache.cached(lock_timeout=0.05)
+def impatient(number):
+    note(number)
+    block(os.environ["GATE"])
+    return number * number
+
+
+@cache.cached
+def failing(number):
+    note(number)
+    block(os.environ["GATE"])
+    raise ValueError(number)
+
+
+@cache.cached
+def suicidal(number):
+    note(number)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+FUNCTIONS = {f.__name__: f for f in (square, quick, impatient, failing, suicidal)}
+
+
+def answer(name, *numbers):
+    if name == "clear":
+        return cache.clear(FUNCTIONS[numbers[0]])
+    if name == "invalidate":
+        return FUNCTIONS[numbers[0]].cache_invalidate(int(numbers[1]))
+    try:
+        return [FUNCTIONS[name](int(number)) for number in numbers]
+    except ValueError as error:
+        return repr(error)
+
+
+print("ready", flush=True)
+for line in sys.stdin:
+    print(answer(*line.split()), flush=True)

@@ -1,0 +1,101 @@
+"""Never run: mypy --strict and pyright read it, and so see what a user's code sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import assert_type
+
+from memopickle import Cache, CachedFunction, CacheInfo, DirectoryStore, MemoryStore, ShelveStore, cached, configure
+from memopickle.catalog import EntryInfo
+from memopickle.memo import StoredResult
+
+
+@cached
+def bare(x: int, flag: bool = False) -> list[str]:
+    return [str(x)] if flag else []
+
+
+@cached(ttl="1h", ignore=("flag",), version=2, track_code="off", lock_timeout=timedelta(seconds=3), on_error="raise")
+def with_options(x: int, flag: bool = False) -> list[str]:
+    return [str(x)] if flag else []
+
+
+@cached(store=MemoryStore(maxsize=10), ttl=lambda result: len(result), key=lambda x: x)
+def with_store(x: bytes) -> bytes:
+    return x
+
+
+cache = Cache(DirectoryStore(".cache", ttl="7d"), namespace="n", secret="s" * 32, ttl=60, on_event=print)
+
+
+@cache.cached
+def in_cache(x: float) -> float:
+    return x
+
+
+@cache.cached(ttl=None, single_flight=False)
+def in_cache_with_options(x: float) -> float:
+    return x
+
+
+class Service:
+    @cached
+    def method(self, x: int) -> str:
+        return str(x)
+
+    @staticmethod
+    @cached
+    def static(x: int) -> str:
+        return str(x)
+
+
+def calls() -> None:
+    assert_type(bare(1), list[str])
+    assert_type(bare(x=1, flag=True), list[str])
+    assert_type(with_options(1), list[str])
+    assert_type(with_store(b""), bytes)
+    assert_type(in_cache(1.0), float)
+    assert_type(in_cache_with_options(1.0), float)
+    assert_type(Service().method(1), str)
+    assert_type(Service.static(1), str)
+
+
+def members() -> None:
+    assert_type(bare.cache_info(), CacheInfo)
+    assert_type(bare.cache_info().hits, int)
+    assert_type(bare.cache_clear(), None)
+    assert_type(bare.cache_key(1, flag=True), str)
+    assert_type(bare.cache_contains(1), bool)
+    assert_type(bare.cache_peek(1), StoredResult | None)
+    assert_type(bare.cache_set(["a"], 1), None)
+    assert_type(bare.cache_invalidate(1), bool)
+    assert_type(bare.cache_refresh(1), list[str])
+    assert_type(Service().method.cache_contains(1), bool)
+    original: Callable[[int, bool], list[str]] = bare.__wrapped__
+    original(1, True)
+
+
+def caches() -> None:
+    assert_type(cache.clear(bare, older_than="7d"), int)
+    assert_type(cache.prune(), int)
+    assert_type(cache.functions(), list[str])
+    for entry in cache.entries("pkg.*"):
+        assert_type(entry, EntryInfo)
+    assert_type(configure(ShelveStore("shelf")), Cache)
+    with cache as entered:
+        assert_type(entered, Cache)
+
+
+def wrong() -> None:
+    bare("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    bare(1, True, 3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    bare.cache_contains()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Service().method("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    cached(ttl=[1])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    cached(track_code="all")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    cached(tll=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+def passed_on(function: CachedFunction[[int, bool], list[str]]) -> list[str]:
+    return function(1, True)
