@@ -155,6 +155,7 @@ class Cache:
             older_than: only those stored longer ago than this; any form of ttl.
             expired: only those expired by the ttl that they were stored under.
 
+        Several filters must all apply. An entry whose head can't be read has no age, and goes only without filters.
         Without a filter, values that are being computed are kept out of the store as well. The modules whose
         functions filled the cache need not be importable, and the secret is not needed.
 
@@ -244,8 +245,8 @@ class Cache:
         info = describe(self.store, key)
         if info is None:
             return False
-        old = limit is not None and info.created * SECOND <= limit
-        return old or (expired and info.expires is not None and info.expires * SECOND <= now)
+        old = limit is None or info.created * SECOND <= limit
+        return old and (not expired or (info.expires is not None and info.expires * SECOND <= now))
 
     def _check(self, key: str) -> str | None:
         if isinstance(self.store, MemoryStore):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
 from memopickle.cache import Cache
 from memopickle.errors import StoreError, UnavailableError
+from memopickle.forking import Guard
 from memopickle.origin import source_root
 from memopickle.stores.base import Store
 from memopickle.stores.directory import DirectoryStore
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_store", "cache_of", "configure", "default_cache", "follow"]
 
-_guard = threading.RLock()  # of everything below
+_guard = Guard()  # of everything below
 _default: Cache | None = None
 _followers: WeakSet[CachedFunction[..., Any]] = WeakSet()
 #: By the id of the store, which the cache keeps alive.

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
+import threading
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
-__all__ = ["Renewable", "renew_in_child"]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Guard", "Renewable", "renew_in_child"]
 
 
 class Renewable(Protocol):
@@ -32,3 +36,23 @@ def _renew_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)
+
+
+class Guard:
+    """A re-entrant lock, for ``with``, that is free in a forked child."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin with a free lock."""
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()

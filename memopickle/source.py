@@ -10,9 +10,9 @@ from __future__ import annotations
 import _ast
 import os
 import re
-import threading
 from typing import TYPE_CHECKING, TypeAlias
 
+from memopickle.forking import Guard
 from memopickle.recent import Recent
 from memopickle.statement import SUITES, Statement, parse
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOCK", "Source", "source_of"]
 
-LOCK = threading.RLock()  # held while statements are compiled: that moves their lines for a moment
+LOCK = Guard()  # held while statements are compiled: that moves their lines for a moment
 
 _Stamp: TypeAlias = "tuple[int, ...] | int"
 _parsed: Recent[tuple[str, _Stamp], Source] = Recent(8)  # a parsed module of 1,000 lines takes some megabytes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from memopickle.forking import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +15,7 @@ __all__ = ["disabled", "disabled_by_environment", "off"]
 
 #: How many ``disabled()`` blocks are open; read on every call, so a plain global.
 off = 0
-_guard = threading.Lock()  # of changing it
+_guard = Guard()  # of changing it
 
 
 @contextmanager

@@ -216,3 +216,14 @@ class TestCarrying:
     def test_scikit_learns_name_for_cached_is_there(self, cache):
         function = cache.cache(square)
         assert (function(3), function(3), function.cache_info().hits) == (9, 9, 1)
+
+
+def test_filters_of_clear_must_all_apply(cache):
+    short, forever = cache.cached(square, ttl=10), cache.cached(cube, ttl=None)
+    with freeze_time("2026-01-01") as frozen:
+        short(1), forever(1)
+        frozen.tick(100)
+        short(2)
+        frozen.tick(11)
+        assert cache.clear(older_than=60, expired=True) == 1
+        assert (len(list(cache.entries(square))), forever.cache_contains(1)) == (1, True)

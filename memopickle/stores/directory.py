@@ -54,7 +54,8 @@ class DirectoryStore(Store):
     """Entries as files below a directory, shared by threads and processes of one machine.
 
     Args:
-        path: the directory; made (mode 0700) when first used, with its parents. It may be a symlink.
+        path: the directory; made (mode 0700) when first used, with its parents, and then tagged as a cache for
+            backups and git. It may be a symlink.
         ttl: for functions without one of their own; see :func:`memopickle.cached`.
         durable: flush each entry to the disk before it becomes visible. Without, a power loss costs the newest
             entries: they are found damaged, and computed again.
@@ -85,14 +86,15 @@ class DirectoryStore(Store):
         self._check_root(found)
 
     def get(self, key: str) -> Blob | None:
+        path = self.place(key)
         try:
-            fd = os.open(self.place(key), READ_FLAGS)
+            fd = os.open(path, READ_FLAGS)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._refuse(key, error)
         try:
-            return read_rest(fd, _check_regular(fd, self.place(key)))
+            return read_rest(fd, _check_regular(fd, path))
         finally:
             os.close(fd)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore
+from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, config, source
 from memopickle.events import LockWait, NotStored
 from tests.flight.crew import PATIENCE, until
 
@@ -388,3 +388,29 @@ def test_a_thread_that_holds_a_lock_through_another_object_does_not_wait_for_its
     first.release()
     assert second.acquire(None)
     second.release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # 3.12 warns of fork with threads, which is the point
+@pytest.mark.parametrize("held", ["memopickle.source.LOCK", "memopickle.config._guard", "memory"])
+def test_a_lock_that_another_thread_held_at_the_fork_is_free_in_the_child(held):
+    store = MemoryStore()
+    guards = {"memopickle.source.LOCK": source.LOCK, "memopickle.config._guard": config._guard, "memory": store._guard}
+    taken, done = threading.Event(), threading.Event()
+
+    def hold():
+        with guards[held]:
+            taken.set()
+            assert done.wait(PATIENCE)
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(hold)
+        assert taken.wait(PATIENCE)
+        child = os.fork()
+        if child == 0:
+            guard = store._guard if held == "memory" else guards[held]
+            with guard:
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        done.set()
+        holding.result(PATIENCE)

@@ -67,7 +67,26 @@ _CODE = (
     *(functools.partial(int, base=2), functools.partial(int, base=3), functools.partial(max, 1)),
 )
 _SINGLE = (None, ..., NotImplemented)
-ATOMS = (*_NUMBERS, *_TEXTS, *_MOMENTS, *_EXACT, *_PLACES, *_RANGES, *_ENUMS, *_CODE, *_SINGLE)
+_COMPOSITES = (
+    *([], [1], [2], [1, 2], (), (1,), {}, {"a": 1}, {"a": 2}, {"b": 1}, {1: 1}, {True: 1}, {"a": 1, 1: "a"}),
+    *(set(), {1}, {2}, {1.0}, frozenset(), frozenset({1}), frozenset({"a", 1})),
+    *(collections.deque([1]), collections.deque([2]), collections.deque([1], 2), collections.deque([1], 3)),
+    *(collections.OrderedDict(a=1, b=2), collections.OrderedDict(b=2, a=1), collections.OrderedDict(a=1, b=3)),
+    *(collections.defaultdict(int, a=1, b=2), collections.defaultdict(int, b=2, a=1), collections.defaultdict(int)),
+    *(collections.defaultdict(list, a=1, b=2), collections.Counter("ab"), collections.Counter("ba")),
+    *(collections.Counter("aab"), types.MappingProxyType({"a": 1}), types.MappingProxyType({"a": 2})),
+    *(samples.MyList([1]), samples.MyList([2]), samples.MyDict(a=1, b=2), samples.MyDict(b=2, a=1)),
+    *(samples.MySet({1}), samples.MySet({2}), samples.MyInt(1), samples.MyInt(2), samples.MyStr("a")),
+    *(samples.Point(1, 2), samples.Point(2, 1), samples.Slotted(1, 2), samples.Slotted(2, 1), samples.Frozen(1)),
+    *(samples.FrozenSlotted(1), samples.FrozenSlotted(2), samples.Pair(1, 2), samples.Typed(1, 2), samples.Typed(2)),
+    *(samples.Plain(a=1), samples.Plain(b=1), samples.Plain(a=1, b=2), samples.Plain(b=2, a=1), samples.Plain()),
+    *(samples.OtherPlain(a=1), types.SimpleNamespace(a=1), types.SimpleNamespace(b=1), ValueError(1), TypeError(1)),
+    *(ValueError(2), ValueError(1, 2)),
+)
+ATOMS = (
+    *_COMPOSITES,
+    *(*_NUMBERS, *_TEXTS, *_MOMENTS, *_EXACT, *_PLACES, *_RANGES, *_ENUMS, *_CODE, *_SINGLE),
+)
 
 
 def _one_of(pool: tuple[object, ...]) -> st.SearchStrategy:
