@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
 from memopickle.cache import Cache
+from memopickle.code.origin import source_root
 from memopickle.errors import StoreError, UnavailableError
 from memopickle.forking import Guard
-from memopickle.origin import source_root
 from memopickle.stores.base import Store
 from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.urls import open_store

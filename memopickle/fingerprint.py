@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from memopickle.constants import framed
+from memopickle.code.constants import framed
 from memopickle.errors import ConfigurationError, UnkeyableError
 from memopickle.identity import Identity, readable_name, unveil
 from memopickle.keys import digest
@@ -80,7 +80,7 @@ def fingerprint(
         label = f"depends_on[{index}]"
         parts[label] = _dependency(f"{label} of {name}", item, identity, roots)
     if track_code == "deep":
-        from memopickle.deepcode import deep_form  # imports dis; few functions ask for it
+        from memopickle.deep.walk import deep_form  # imports dis; few functions ask for it
 
         parts["what it uses"] = framed(b"G", deep_form(roots))
     if identity.unkeyable:

@@ -7,11 +7,11 @@ from types import BuiltinFunctionType, CellType, FunctionType, MethodType, Modul
 from typing import TYPE_CHECKING, Any
 
 from memopickle.code import code_digest
-from memopickle.constants import encode_constant, framed
-from memopickle.describe import full_name
+from memopickle.code.constants import encode_constant, framed
+from memopickle.code.describe import full_name
+from memopickle.code.origin import is_partial, is_project, is_standard_library, module_name_of
 from memopickle.errors import UnkeyableError
 from memopickle.keys import digest
-from memopickle.origin import is_partial, is_project, is_standard_library, module_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,7 +2,8 @@
 
 ``encode`` gives the canonical form, ``digest`` 32 bytes of it. The rules, type by type, are in
 docs/explanation/keys. Values of ordinary depth are walked by recursion; what refers to itself, is nested very
-deeply or can't be keyed is walked again, without recursion, by ``memopickle.graph``, which gives the same bytes.
+deeply or can't be keyed is walked again, without recursion, by ``memopickle.canonical.graph``, which gives the
+same bytes.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from contextlib import suppress
 
 from blake3 import blake3
 
-from memopickle.bulk import leaf, short_tuple
-from memopickle.canonical import shape
+from memopickle.canonical.builtin import shape
+from memopickle.canonical.bulk import leaf, short_tuple
+from memopickle.canonical.graph import encode_graph
+from memopickle.canonical.nodes import LIST, SCALARS, TUPLE, UNORDERED, assemble, identity, is_long, scalar
+from memopickle.canonical.records import records
 from memopickle.errors import UnkeyableError
-from memopickle.graph import encode_graph
-from memopickle.nodes import LIST, SCALARS, TUPLE, UNORDERED, assemble, identity, is_long, scalar
-from memopickle.records import records
 
 __all__ = ["KEY_FORMAT", "digest", "encode"]
 

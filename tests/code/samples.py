@@ -1,6 +1,6 @@
 """Functions whose code digests are pinned. Not a test module: pytest would rewrite its asserts."""
 
-# ruff: noqa: B007, B008, C416, I001, PLW0603, RUF012, TC003 - odd on purpose
+# ruff: noqa: B007, B008, C416, I001, PLW0603, RUF012 - odd on purpose
 
 from __future__ import annotations
 

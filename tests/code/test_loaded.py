@@ -9,8 +9,8 @@ import zipfile
 
 import pytest
 
-from memopickle.bytecode import bytecode_digest
 from memopickle.code import code_digest
+from memopickle.code.bytecode import bytecode_digest
 
 
 def edit(module, old, new):
@@ -109,7 +109,7 @@ warnings.simplefilter("ignore")
 import odd
 warnings.resetwarnings()
 warnings.simplefilter("error")
-from memopickle.bytecode import bytecode_digest
+from memopickle.code.bytecode import bytecode_digest
 from memopickle.code import code_digest
 print(code_digest(odd.f) != bytecode_digest(odd.f.__code__))
 """
@@ -165,7 +165,7 @@ def test_bytecode_digest_depends_on_nested_code():
 
 def test_bytecode_digest_does_not_depend_on_the_hash_seed(run):
     program = """
-from memopickle.bytecode import bytecode_digest
+from memopickle.code.bytecode import bytecode_digest
 def f(x): return x in {"a", "b", "c", "d", ("e", 1)}
 print(bytecode_digest(f.__code__).hex())
 """

@@ -2,8 +2,8 @@
 
 import pytest
 
-from memopickle.bytecode import bytecode_digest
 from memopickle.code import code_digest
+from memopickle.code.bytecode import bytecode_digest
 
 
 def from_syntax(function):

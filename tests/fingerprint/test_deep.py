@@ -180,7 +180,7 @@ def test_standard_library_is_not_followed(write, run):
 
 
 def test_predicate_decides_what_is_followed(load):
-    from memopickle.deepcode import deep_form
+    from memopickle.deep.walk import deep_form
 
     text = "import sys\n{}\ndef f(x): return helper(x)\n"
     one, other = (load(text.format(HELPER.format(n))).f for n in (1, 2))

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, config, source
+from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, config
+from memopickle.code import source
 from memopickle.events import LockWait, NotStored
 from tests.flight.crew import PATIENCE, until
 
@@ -392,10 +393,14 @@ def test_a_thread_that_holds_a_lock_through_another_object_does_not_wait_for_its
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # 3.12 warns of fork with threads, which is the point
-@pytest.mark.parametrize("held", ["memopickle.source.LOCK", "memopickle.config._guard", "memory"])
+@pytest.mark.parametrize("held", ["source", "config", "memory"])
 def test_a_lock_that_another_thread_held_at_the_fork_is_free_in_the_child(held):
     store = MemoryStore()
-    guards = {"memopickle.source.LOCK": source.LOCK, "memopickle.config._guard": config._guard, "memory": store._guard}
+    guards = {
+        "source": source.LOCK,
+        "config": config._guard,
+        "memory": store._guard,
+    }
     taken, done = threading.Event(), threading.Event()
 
     def hold():

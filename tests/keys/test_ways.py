@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memopickle.canonical import shape
-from memopickle.graph import encode_graph
+from memopickle.canonical.builtin import shape
+from memopickle.canonical.graph import encode_graph
+from memopickle.canonical.nodes import SCALARS, UNORDERED, assemble, scalar
 from memopickle.keys import encode
-from memopickle.nodes import SCALARS, UNORDERED, assemble, scalar
 from tests.keys import samples
 from tests.keys.strategies import values
 

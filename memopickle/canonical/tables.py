@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from memopickle.nodes import Named, kind
+from memopickle.canonical.nodes import Named, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from memopickle.nodes import Shape
+    from memopickle.canonical.nodes import Shape
 
 __all__ = ["HANDLERS"]
 

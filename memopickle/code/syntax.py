@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from blake3 import blake3
 
-from memopickle.constants import encode_constant, framed
+from memopickle.code.constants import encode_constant, framed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -12,8 +12,8 @@ import sys
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from memopickle.canonical.nodes import OBJECT, Named, Shape, Unordered, kind
 from memopickle.errors import UnkeyableError
-from memopickle.nodes import OBJECT, Named, Shape, Unordered, kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

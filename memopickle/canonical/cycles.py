@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from memopickle.nodes import UNORDERED, Node, kind
+from memopickle.canonical.nodes import UNORDERED, Node, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

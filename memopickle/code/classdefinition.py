@@ -9,18 +9,18 @@ from __future__ import annotations
 import _ast
 from typing import TYPE_CHECKING
 
-from memopickle.bytecode import bytecode_form
-from memopickle.constants import encode_constant, is_constant
-from memopickle.definition import FUTURE_ANNOTATIONS, future_flags
-from memopickle.source import LOCK, source_of
-from memopickle.statement import SUITES
+from memopickle.code.bytecode import bytecode_form
+from memopickle.code.constants import encode_constant, is_constant
+from memopickle.code.definition import FUTURE_ANNOTATIONS, future_flags
+from memopickle.code.source import LOCK, source_of
+from memopickle.code.statement import SUITES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from types import CodeType
 
-    from memopickle.source import Source
-    from memopickle.statement import Statement
+    from memopickle.code.source import Source
+    from memopickle.code.statement import Statement
 
 __all__ = ["class_definitions_of"]
 

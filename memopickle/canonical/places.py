@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memopickle.nodes import DICT, LIST, OBJECT, TUPLE, UNORDERED, Node, kind
+from memopickle.canonical.nodes import DICT, LIST, OBJECT, TUPLE, UNORDERED, Node, kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from memopickle.origin import is_project_file
-from memopickle.source import source_of
-from memopickle.syntax import syntax_digest
+from memopickle.code.origin import is_project_file
+from memopickle.code.source import source_of
+from memopickle.code.syntax import syntax_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

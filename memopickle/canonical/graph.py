@@ -1,20 +1,20 @@
 """The walk without recursion: for values that refer to themselves, are nested very deeply, or can't be keyed.
 
 Gives an acyclic value the bytes that the recursive walk gives. Values that refer to each other in a circle (a
-strongly connected part of the graph) are encoded together, see ``memopickle.cycles``.
+strongly connected part of the graph) are encoded together, see ``memopickle.canonical.cycles``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memopickle.bulk import leaf
-from memopickle.canonical import shape
-from memopickle.cycles import encode_cycle
+from memopickle.canonical.builtin import shape
+from memopickle.canonical.bulk import leaf
+from memopickle.canonical.cycles import encode_cycle
+from memopickle.canonical.nodes import SCALARS, UNORDERED, Node, assemble, identity, is_long, scalar
+from memopickle.canonical.places import path_of
+from memopickle.canonical.reductions import type_name
 from memopickle.errors import UnkeyableError
-from memopickle.nodes import SCALARS, UNORDERED, Node, assemble, identity, is_long, scalar
-from memopickle.places import path_of
-from memopickle.reductions import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from memopickle.classdefinition import class_definitions_of
-from memopickle.constants import encode_constant, framed
-from memopickle.definition import FUTURE_ANNOTATIONS
-from memopickle.describe import Describer, full_name
-from memopickle.functioncode import DecoratorTest, captured
-from memopickle.origin import is_memopickle, is_project, is_standard_library
-from memopickle.recent import Recent
-from memopickle.syntax import syntax_digest
+from memopickle.code.classdefinition import class_definitions_of
+from memopickle.code.constants import encode_constant, framed
+from memopickle.code.definition import FUTURE_ANNOTATIONS
+from memopickle.code.describe import Describer, full_name
+from memopickle.code.functioncode import DecoratorTest, captured
+from memopickle.code.origin import is_memopickle, is_project, is_standard_library
+from memopickle.code.recent import Recent
+from memopickle.code.syntax import syntax_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from __future__ import annotations
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
-from memopickle.constants import encode_constant, framed, is_constant
-from memopickle.functioncode import captured, function_digest
-from memopickle.origin import module_name_of
+from memopickle.code.constants import encode_constant, framed, is_constant
+from memopickle.code.functioncode import captured, function_digest
+from memopickle.code.origin import module_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,15 +13,15 @@ from __future__ import annotations
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from memopickle.classcode import code_of, functions_in
 from memopickle.code import code_digest
-from memopickle.constants import encode_constant, framed
-from memopickle.describe import full_name
-from memopickle.functioncode import captured
+from memopickle.code.classcode import code_of, functions_in
+from memopickle.code.constants import encode_constant, framed
+from memopickle.code.describe import full_name
+from memopickle.code.functioncode import captured
+from memopickle.code.origin import is_memopickle, is_project
+from memopickle.deep.named import Names, names_in
+from memopickle.deep.unloaded import module_digest
 from memopickle.keys import digest
-from memopickle.named import Names, names_in
-from memopickle.origin import is_memopickle, is_project
-from memopickle.unloaded import module_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

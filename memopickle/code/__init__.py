@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memopickle.classcode import class_digest
-from memopickle.functioncode import function_digest
-from memopickle.origin import module_name_of, source_root
+from memopickle.code.classcode import class_digest
+from memopickle.code.functioncode import function_digest
+from memopickle.code.origin import module_name_of, source_root
 
 if TYPE_CHECKING:
     from types import FunctionType

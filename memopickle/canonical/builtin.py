@@ -23,11 +23,11 @@ from weakref import WeakKeyDictionary
 
 from blake3 import blake3
 
-from memopickle import arrays, callables, columns, tables
+from memopickle.canonical import arrays, callables, columns, tables
+from memopickle.canonical.nodes import DICT, LIST, SORTABLE, TUPLE, UNORDERED, Named, Shape, Unordered, kind
+from memopickle.canonical.records import is_plain, plain
+from memopickle.canonical.reductions import named, reduced, refuse
 from memopickle.errors import UnkeyableError
-from memopickle.nodes import DICT, LIST, SORTABLE, TUPLE, UNORDERED, Named, Shape, Unordered, kind
-from memopickle.records import is_plain, plain
-from memopickle.reductions import named, reduced, refuse
 
 __all__ = ["shape"]
 

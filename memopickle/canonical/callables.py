@@ -15,10 +15,10 @@ from types import (
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from memopickle.canonical.nodes import Named, Shape, kind
+from memopickle.canonical.reductions import global_name, refuse
 from memopickle.code import code_digest, module_name_of
-from memopickle.nodes import Named, Shape, kind
-from memopickle.origin import is_project
-from memopickle.reductions import global_name, refuse
+from memopickle.code.origin import is_project
 
 __all__ = ["builtin", "cell", "class_", "function", "method", "module"]
 

@@ -13,7 +13,7 @@ from marshal import dumps
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from memopickle.nodes import (
+from memopickle.canonical.nodes import (
     CHUNK,
     DICT,
     LIMIT,

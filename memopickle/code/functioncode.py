@@ -6,12 +6,12 @@ import _ast
 import builtins
 from typing import TYPE_CHECKING
 
-from memopickle.bytecode import bytecode_digest
-from memopickle.defaults import Defaults
-from memopickle.definition import FUTURE_ANNOTATIONS, definitions_of, future_flags
-from memopickle.origin import is_memopickle, is_partial
-from memopickle.recent import Recent
-from memopickle.syntax import syntax_digest
+from memopickle.code.bytecode import bytecode_digest
+from memopickle.code.defaults import Defaults
+from memopickle.code.definition import FUTURE_ANNOTATIONS, definitions_of, future_flags
+from memopickle.code.origin import is_memopickle, is_partial
+from memopickle.code.recent import Recent
+from memopickle.code.syntax import syntax_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from memopickle.syntax import FunctionNode
+    from memopickle.code.syntax import FunctionNode
 
 __all__ = ["SUITES", "Statement", "first_line", "parse", "walk"]
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
-from memopickle.nodes import Named, kind
-from memopickle.reductions import reduced, refuse
+from memopickle.canonical.nodes import Named, kind
+from memopickle.canonical.reductions import reduced, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from memopickle.nodes import Shape
+    from memopickle.canonical.nodes import Shape
 
 __all__ = ["HANDLERS"]
 

@@ -12,9 +12,9 @@ import os
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from memopickle.code.recent import Recent
+from memopickle.code.statement import SUITES, Statement, parse
 from memopickle.forking import Guard
-from memopickle.recent import Recent
-from memopickle.statement import SUITES, Statement, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
-from memopickle.nodes import kind
+from memopickle.canonical.nodes import kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from memopickle.nodes import Shape
+    from memopickle.canonical.nodes import Shape
 
 __all__ = ["HANDLERS"]
 

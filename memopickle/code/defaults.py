@@ -9,7 +9,7 @@ from __future__ import annotations
 import _ast
 from typing import TYPE_CHECKING
 
-from memopickle.constants import encode_constant, is_constant
+from memopickle.code.constants import encode_constant, is_constant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from types import CodeType
 
 from blake3 import blake3
 
-from memopickle.constants import encode_constant, framed
+from memopickle.code.constants import encode_constant, framed
 
 __all__ = ["bytecode_digest", "bytecode_form"]
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memopickle.bytecode import bytecode_form
-from memopickle.source import LOCK, source_of
-from memopickle.statement import first_line
+from memopickle.code.bytecode import bytecode_form
+from memopickle.code.source import LOCK, source_of
+from memopickle.code.statement import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import CodeType
 
-    from memopickle.source import Source
-    from memopickle.statement import Statement
-    from memopickle.syntax import FunctionNode
+    from memopickle.code.source import Source
+    from memopickle.code.statement import Statement
+    from memopickle.code.syntax import FunctionNode
 
 __all__ = ["FUTURE_ANNOTATIONS", "definitions_of", "future_flags"]
 

@@ -14,8 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from memopickle.bulk import WIDEST_ROW, each_row, leaf, width
-from memopickle.nodes import (
+from memopickle.canonical.bulk import WIDEST_ROW, each_row, leaf, width
+from memopickle.canonical.nodes import (
     DICT,
     LIMIT,
     LIST,
@@ -32,7 +32,7 @@ from memopickle.nodes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from memopickle.nodes import Shape
+    from memopickle.canonical.nodes import Shape
 
     Encode = Callable[[object], bytes]
 

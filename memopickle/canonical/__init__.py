@@ -1,0 +1,1 @@
+"""The canonical form of values: the bytes that keys are made of."""

@@ -1,0 +1,1 @@
+"""What a function's code names, and what that names in turn."""
