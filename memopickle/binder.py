@@ -41,6 +41,11 @@ class _Shape(NamedTuple):
         every = (*self.positional_only, *self.positional, self.varargs, *self.keyword_only, self.varkeywords)
         return tuple(name for name in every if name)
 
+    def named_defaults(self) -> Iterable[tuple[str, object]]:
+        plain = (*self.positional_only, *self.positional)
+        yield from zip(plain[len(plain) - len(self.defaults) :], self.defaults, strict=True)
+        yield from self.keyword_defaults.items()
+
 
 def check_ignored(function: Callable[..., Any], ignore: Iterable[str]) -> None:
     """Raise ConfigurationError unless every ignored name is a parameter of the function."""
@@ -52,17 +57,33 @@ def check_ignored(function: Callable[..., Any], ignore: Iterable[str]) -> None:
         raise ConfigurationError(f"ignore={unknown[0]!r}: {name} has no such parameter; it has {has}")
 
 
-def make_binder(function: Callable[..., Any], ignore: Iterable[str]) -> Binder:
-    """Make the binder of a function, without the ignored parameters."""
+class Default(NamedTuple):
+    """Stands in a key for a default that has none of its own, such as ``_MISSING = object()``."""
+
+    parameter: str
+
+
+def make_binder(
+    function: Callable[..., Any], ignore: Iterable[str], has_key: Callable[[object], bool] = lambda value: True
+) -> Binder:
+    """Make the binder of a function, without the ignored parameters.
+
+    A default for which ``has_key`` is false is bound as a :class:`Default`, as long as it is that very object.
+    """
     shape = _shape(function)
     ignored = frozenset(ignore)
     kept = tuple(name for name in shape.names() if name not in ignored)
-    return Binder(kept, _compile(shape, kept))
+    sentinels = {name: value for name, value in shape.named_defaults() if name in kept and not has_key(value)}
+    return Binder(kept, _compile(shape, kept, sentinels))
 
 
-def _compile(shape: _Shape, kept: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
-    source = f"def bind({_signature(shape)}): return ({''.join(name + ', ' for name in kept)})"
-    scope: dict[str, Any] = {}
+def _compile(shape: _Shape, kept: tuple[str, ...], sentinels: dict[str, object]) -> Callable[..., tuple[Any, ...]]:
+    scope: dict[str, Any] = {"__sentinels__": sentinels, "__defaults__": {name: Default(name) for name in sentinels}}
+    values = (
+        f"__defaults__[{name!r}] if {name} is __sentinels__[{name!r}] else {name}" if name in sentinels else name
+        for name in kept
+    )
+    source = f"def bind({_signature(shape)}): return ({''.join(value + ', ' for value in values)})"
     exec(source, scope)  # noqa: S102  made of identifiers that a compiler has already accepted
     bind: FunctionType = scope["bind"]
     bind.__defaults__ = shape.defaults

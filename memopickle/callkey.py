@@ -36,7 +36,7 @@ class CallKeys:
     def __init__(
         self, function: Callable[..., Any], identity: Fingerprint, options: Options, namespace: str, serializer: str
     ) -> None:
-        binder = make_binder(function, options.ignore)
+        binder = make_binder(function, options.ignore, _has_key)
         #: Returns the values of a call that take part in its key; TypeError for a wrong call.
         self.bind = binder.bind
         #: The user's ``key=``, whose answer stands in for these values.
@@ -80,6 +80,14 @@ class CallKeys:
         """Return the short digest of each argument, by parameter, to tell which one differs between two calls."""
         digests = {name: keys.digest(value)[:8].hex() for name, value in zip(self._names, values, strict=True)}
         return {**digests, **self._captured}
+
+
+def _has_key(value: object) -> bool:
+    try:
+        keys.encode(value)
+    except UnkeyableError:
+        return False
+    return True
 
 
 def _variant(identity: Fingerprint, version: int | str | None, serializer: str) -> str:

@@ -79,14 +79,16 @@ def fingerprint(
     for index, item in enumerate(depends_on):
         label = f"depends_on[{index}]"
         parts[label] = _dependency(f"{label} of {name}", item, identity, roots)
+    deep, reached = b"", dict[str, bytes]()
     if track_code == "deep":
         from memopickle.deep.walk import deep_form  # imports dis; few functions ask for it
 
-        parts["what it uses"] = framed(b"G", deep_form(roots))
+        deep = framed(b"G", deep_form(roots, parts=reached))
     if identity.unkeyable:
         warn(_warning(name, identity.unkeyable))
-    short = {label: blake3(part).hexdigest(8) for label, part in parts.items()}
-    return Fingerprint(name, _digest(parts.values(), NO_CODE), _digest(identity.values, NO_VALUES), short)
+    short = {label: blake3(part).hexdigest(8) for label, part in {**parts, **reached}.items()}
+    code = _digest((*parts.values(), deep), NO_CODE)
+    return Fingerprint(name, code, _digest(identity.values, NO_VALUES), short)
 
 
 def _digest(parts: Iterable[bytes], nothing: bytes) -> bytes:

@@ -94,6 +94,25 @@ class TestCalls:
         function.__wrapped__.__defaults__[0].append("more")
         assert function(1) == 2
 
+    def test_a_default_without_a_key_is_keyed_as_the_default(self, cache):
+        missing = object()
+
+        @cache.cached
+        def get(x, default=missing, *, other=missing):
+            return x, default is missing, other is missing
+
+        assert (get(1), get(1, missing), get(1, other=missing)) == ((1, True, True),) * 3
+        assert get(1, None) == (1, False, True)
+        assert get.cache_info()[:2] == (2, 2)
+
+    def test_another_object_in_place_of_a_default_without_a_key_is_named(self, cache):
+        @cache.cached
+        def get(x, default=object()):  # noqa: B008  what is tested
+            return x
+
+        with pytest.raises(UnkeyableError, match="of default "):
+            get(1, object())
+
     def test_an_exception_is_raised_and_not_stored(self, cache):
         runs = []
 

@@ -1,5 +1,8 @@
 """cache_explain and explain_misses: the reason of a miss, in words that name the cure."""
 
+import subprocess
+import sys
+
 import pytest
 from freezegun import freeze_time
 
@@ -166,3 +169,25 @@ def test_reports_can_be_asked_for_by_name_and_share(cache, work):
     assert cache.explain_misses("mod.*") == []
     assert [report.parameter for report in cache.explain_misses("mod.*", least=0.2)] == ["timestamp"]
     assert cache.explain_misses("other.*", least=0.2) == []
+
+
+def test_deep_tracking_tells_which_function_was_edited(tmp_path):
+    runs = [explained_after_edit(tmp_path, body) for body in ("x + 1", "x + 2")]
+    assert runs == ["never computed: nothing is stored for these arguments", "code changed: tools:helper was edited"]
+
+
+def explained_after_edit(folder, body):
+    (folder / "tools.py").write_text(f"def helper(x):\n    return {body}\n\ndef other(x):\n    return x\n")
+    (folder / "job.py").write_text(
+        "import tools\n"
+        "from memopickle import Cache, DirectoryStore\n"
+        f"cache = Cache(DirectoryStore('cache'), secret={SECRET!r})\n"
+        "@cache.cached(track_code='deep')\n"
+        "def job(x):\n"
+        "    return tools.helper(x) + tools.other(x)\n"
+        "told = job.cache_explain(1)\n"
+        "job(1)\n"
+        "print(f'{told.reason}: {told.detail}'.partition(' since')[0])\n"
+    )
+    run = subprocess.run([sys.executable, "job.py"], capture_output=True, text=True, cwd=folder, check=True)
+    return run.stdout.strip()

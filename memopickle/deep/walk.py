@@ -31,22 +31,28 @@ __all__ = ["deep_form"]
 _ABSENT = object()
 
 
-def deep_form(roots: Iterable[FunctionType | type], in_project: Callable[[str], bool] = is_project) -> bytes:
+def deep_form(
+    roots: Iterable[FunctionType | type],
+    in_project: Callable[[str], bool] = is_project,
+    parts: dict[str, bytes] | None = None,
+) -> bytes:
     """Return bytes that change with the code and the values that these functions reach.
 
     Args:
         roots: functions and classes; they are followed wherever they come from.
         in_project: whether to follow the code of a module, by its name.
+        parts: gets the form of each function and class that was reached, by its name.
 
     """
-    return _Walk(in_project).follow(list(roots))
+    return _Walk(in_project, {} if parts is None else parts).follow(list(roots))
 
 
 class _Walk:
     """Visits everything once, in the order in which it is first named; names are taken in alphabetical order."""
 
-    def __init__(self, in_project: Callable[[str], bool]) -> None:
+    def __init__(self, in_project: Callable[[str], bool], parts: dict[str, bytes]) -> None:
         self._in_project = in_project
+        self._parts = parts
         self._numbers: dict[int, int] = {}
         self._queue: list[FunctionType | type] = []
 
@@ -54,7 +60,12 @@ class _Walk:
         for root in roots:
             self._enqueue(root)
         # The queue grows while it is read.
-        return b"".join([self._class(obj) if isinstance(obj, type) else self._function(obj) for obj in self._queue])
+        return b"".join([self._visit(obj) for obj in self._queue])
+
+    def _visit(self, obj: FunctionType | type) -> bytes:
+        form = self._class(obj) if isinstance(obj, type) else self._function(obj)
+        self._parts[full_name(obj)] = form
+        return form
 
     def _enqueue(self, obj: FunctionType | type) -> bytes:
         """Give the object's number, the same in every process as it counts visits."""

@@ -8,6 +8,7 @@ from typing import assert_type
 
 from memopickle import Cache, CachedFunction, CacheInfo, DirectoryStore, MemoryStore, ShelveStore, cached, configure
 from memopickle.catalog import EntryInfo
+from memopickle.explain import NearestCall
 from memopickle.memo import StoredResult
 
 
@@ -70,6 +71,7 @@ def members() -> None:
     assert_type(bare.cache_peek(1), StoredResult | None)
     assert_type(bare.cache_set(["a"], 1), None)
     assert_type(bare.cache_invalidate(1), bool)
+    assert_type(bare.cache_explain(1).nearest, NearestCall | None)
     assert_type(bare.cache_refresh(1), list[str])
     assert_type(Service().method.cache_contains(1), bool)
     original: Callable[[int, bool], list[str]] = bare.__wrapped__
