@@ -86,23 +86,46 @@ class Facts(NamedTuple):
 
 
 class Entry:
-    """A verified entry, not yet unpickled."""
+    """A verified entry, not yet unpickled. It keeps what was read and cuts out of it what is asked for."""
 
-    __slots__ = ("_serializer", "buffers", "code", "cost", "created", "expires", "metadata", "size", "stream")
+    __slots__ = ("_data", "_header", "_serializer", "buffers")
 
     def __init__(
-        self, header: tuple[Any, ...], metadata: Blob, stream: memoryview, buffers: Sequence[memoryview],
-        size: int, serializer: Serializer,
-    ) -> None:  # fmt: skip
-        self.created: int = header[4]
-        self.expires: int = header[5]
-        self.cost: int = header[6]
-        self.code: bytes = header[7]
-        self.metadata = metadata
-        self.stream = stream
-        self.buffers = buffers
-        self.size = size
+        self, header: tuple[Any, ...], data: memoryview, buffers: Sequence[memoryview], serializer: Serializer
+    ) -> None:
+        self._header = header
+        self._data = data
         self._serializer = serializer
+        self.buffers = buffers
+
+    @property
+    def created(self) -> int:
+        created: int = self._header[4]
+        return created
+
+    @property
+    def expires(self) -> int:
+        expires: int = self._header[5]
+        return expires
+
+    @property
+    def cost(self) -> int:
+        cost: int = self._header[6]
+        return cost
+
+    @property
+    def code(self) -> bytes:
+        code: bytes = self._header[7]
+        return code
+
+    @property
+    def metadata(self) -> memoryview:
+        return self._data[HEADER.size : HEADER.size + self._header[8]]
+
+    @property
+    def stream(self) -> memoryview:
+        start = HEADER.size + self._header[8]
+        return self._data[start : start + self._header[10]]
 
     def value(self) -> Any:
         """Unpickle the value; BadPayloadError, with the reason, if it can't be made any more."""
@@ -142,9 +165,11 @@ class Codec:
 
         Raises UnknownFormatError or BadSignatureError; nothing of the payload has been parsed then.
         """
-        header, mac = self._check_header(data)
-        metadata_end = HEADER.size + header[8]
-        stream_end = metadata_end + header[10]
+        header = _unpack(data)
+        mac = self._by_key_id.get(header[3])
+        if mac is None:
+            raise BadSignatureError("unknown secret: it was signed with one that is not configured here")
+        stream_end = HEADER.size + header[8] + header[10]
         table_end = stream_end + header[9] * _ROW.size
         end = table_end + MAC_SIZE
         if end > len(data):
@@ -153,21 +178,7 @@ class Codec:
         if not same_digest(mac.mac(_framed_key(key), view[:table_end]), bytes(view[table_end:end])):
             raise BadSignatureError("the signature does not match")
         buffers = _check_buffers(view, end, view[stream_end:table_end], mac)
-        return Entry(
-            header,
-            view[HEADER.size : metadata_end],
-            view[metadata_end:stream_end],
-            buffers,
-            len(data),
-            self._serializer,
-        )
-
-    def _check_header(self, data: Blob) -> tuple[tuple[Any, ...], Mac]:
-        header = _unpack(data)
-        mac = self._by_key_id.get(header[3])
-        if mac is None:
-            raise BadSignatureError("unknown secret: it was signed with one that is not configured here")
-        return header, mac
+        return Entry(header, view, buffers, self._serializer)
 
 
 def pack_header(key_id: bytes, facts: Facts, buffer_count: int, stream_size: int) -> bytes:
