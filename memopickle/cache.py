@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from weakref import WeakSet
 
-from memopickle.callkey import CallKeys
 from memopickle.catalog import (
     BadStored,
     EntryInfo,
@@ -19,13 +18,8 @@ from memopickle.entry import Codec
 from memopickle.errors import ConfigurationError, StoreError
 from memopickle.events import teller
 from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
-from memopickle.faces import Face, ObjectFace, SignedFace
-from memopickle.fingerprint import fingerprint
 from memopickle.flight import Flights
 from memopickle.function import CachedFunction, decorate
-from memopickle.identity import readable_name
-from memopickle.memo import Memo
-from memopickle.notices import warn_once
 from memopickle.options import Options
 from memopickle.secret import find_secrets
 from memopickle.serializers import PICKLE
@@ -39,6 +33,7 @@ if TYPE_CHECKING:
 
     from memopickle.events import Event
     from memopickle.explain import MissReport
+    from memopickle.memo import Memo
     from memopickle.options import OptionValues
     from memopickle.signing import Signer
 
@@ -119,17 +114,9 @@ class Cache:
 
     def memo(self, function: Callable[..., Any], options: Options) -> Memo:
         """Open the store and make the memo of a function; its captured values are read now. Internal."""
-        self.store.open()
-        complete = options.over(self._defaults)
-        identity = fingerprint(
-            function,
-            track_code=complete.track_code,
-            depends_on=complete.depends_on,
-            warn=lambda message: warn_once(("captured", message), message),
-        )
-        namespace = self._namespace_of(function)
-        keys = CallKeys(function, identity, complete, namespace, PICKLE.name)
-        memo = Memo(function, identity, complete, self, keys, self._face(namespace))
+        from memopickle.opening import open_memo  # 20 ms that who only decorates, or clears, need not pay
+
+        memo = open_memo(self, function, options.over(self._defaults), self._namespace_of(function))
         self._memos.add(memo)
         return memo
 
@@ -231,6 +218,8 @@ class Cache:
                 if matches(name, function):
                     yield part
         elif callable(function):
+            from memopickle.identity import readable_name
+
             plain = getattr(function, "__wrapped__", function) if isinstance(function, CachedFunction) else function
             yield function_part(self._namespace_of(plain), readable_name(plain))
         else:
@@ -255,19 +244,15 @@ class Cache:
         try:
             blob = self.store.get(key)
             if blob is not None:
-                self._codec(info.namespace if info else self.namespace).decode(key, blob)
+                self.codec(info.namespace if info else self.namespace).decode(key, blob)
         except StoreError as error:
             return error.message
         except OSError as error:
             return str(error)
         return None
 
-    def _face(self, namespace: str) -> Face:
-        if isinstance(self.store, MemoryStore):
-            return ObjectFace(self.store)
-        return SignedFace(self.store, self._codec(namespace))
-
-    def _codec(self, namespace: str) -> Codec:
+    def codec(self, namespace: str) -> Codec:
+        """Return what signs and verifies the entries of a namespace; SecretError, UnavailableError. Internal."""
         if self._signers is None:
             self._signers = find_secrets()
         return Codec(self._signers, namespace, PICKLE)

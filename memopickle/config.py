@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
 from memopickle.cache import Cache
-from memopickle.code.origin import source_root
 from memopickle.errors import StoreError, UnavailableError
 from memopickle.forking import Guard
 from memopickle.stores.base import Store
@@ -32,6 +31,8 @@ class ProjectsCache(Cache):
     """A cache that many projects share: each function's namespace is the folder its package was imported from."""
 
     def _namespace_of(self, function: Callable[..., Any]) -> str:
+        from memopickle.code.origin import source_root  # what reads code is needed at a first call only
+
         return source_root(function)
 
     def _prefix(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -190,4 +189,6 @@ def _lock_directories(uid: int) -> Iterator[str]:
         import platformdirs  # 16 ms: only on a miss
 
         yield platformdirs.user_runtime_dir("memopickle")
+    import tempfile  # 5 ms, with all that it imports
+
     yield os.path.join(tempfile.gettempdir(), f"memopickle-{uid}")
