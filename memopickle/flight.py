@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from memopickle.forking import renew_in_child
@@ -79,11 +80,17 @@ class Flight:
             self.owner.forget(self)
             self._done.set()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._done.is_set()
+
     def _let_go(self) -> None:
-        try:
+        # Whatever fails here (a close on a file system that went away), the caller has his result.
+        with suppress(Exception):
             if self.writer is not None:
                 self.writer.close()
-        finally:
+        with suppress(Exception):
             self.lock.release()
 
 
@@ -108,45 +115,49 @@ class Flights:
         What the forking thread itself leads stays noted: a child that asks for the very key its parent is computing
         must compute it, not wait for the parent, which may be waiting for the child.
         """
-        self._guard = threading.Lock()  # guards the table
-        self._table: dict[str, Flight] = {}
+        self._guard = threading.Lock()  # guards the two below
+        self._flying: set[Flight] = set()
+        self._table: dict[str, Flight] = {}  # those that others may join, by key
 
     def is_mine(self, key: str) -> bool:
         """Tell whether this thread is computing this key further up: it must not wait for itself."""
         return any(flight.owner is self and flight.key == key for flight in _held.flights)
 
-    def solo(self, key: str) -> Flight:
-        """Return a flight that nobody can join; it must be ended as well."""
-        return Flight(key, self)
+    def launch(self, flight: Flight, joinable: bool) -> Flight:
+        """Begin a flight, and return it; or, if it is ``joinable``, the one of this key that is under way.
 
-    def join(self, key: str) -> tuple[Flight, bool]:
-        """Return the flight of this key and whether the caller leads it; a leader must end it."""
+        The caller makes the flight before and ends it after, whatever is returned: so that an interrupt at any moment
+        leaves nothing that others would wait for.
+        """
         with self._guard:
-            flight = self._table.get(key)
-            if flight is not None:
-                return flight, False
-            flight = self._table[key] = Flight(key, self)
-        flight.held.append(flight)
-        return flight, True
+            if joinable:
+                other = self._table.get(flight.key)
+                if other is not None and not other.ended:
+                    return other
+                self._table[flight.key] = flight
+                flight.held.append(flight)
+            self._flying.add(flight)
+        return flight
 
     def has(self, flight: Flight) -> bool:
         """Tell whether a flight is on the table: neither ended nor dropped."""
         return self._table.get(flight.key) is flight
 
     def forget(self, flight: Flight) -> None:
-        """Take a flight off the table."""
-        if flight in flight.held:
-            flight.held.remove(flight)
+        """Take a flight off the table; nothing happens if it never was there."""
         with self._guard:
+            if flight in flight.held:
+                flight.held.remove(flight)
+            self._flying.discard(flight)
             if self._table.get(flight.key) is flight:
                 del self._table[flight.key]
 
     def drop(self, prefix: str) -> None:
         """Let no later call join what is under way for these keys, and keep its values out of the store."""
         with self._guard:
-            doomed = [flight for key, flight in self._table.items() if key.startswith(prefix)]
+            doomed = [flight for flight in self._flying if flight.key.startswith(prefix)]
             for flight in doomed:
-                del self._table[flight.key]
+                self._table.pop(flight.key, None)
         for flight in doomed:
             flight.drop()
 

@@ -158,24 +158,22 @@ class Memo:
     # -- computing -----------------------------------------------------------------------------------------------
 
     def _miss(self, call: _Call) -> Any:
-        if not self.options.single_flight or self._flights.is_mine(call.key):
-            return self._alone(call)
-        flight, leading = self._flights.join(call.key)
-        return self._fly(self._lead, flight, call) if leading else self._follow(flight, call)
+        return self._fly(call, self.options.single_flight and not self._flights.is_mine(call.key))
 
-    def _alone(self, call: _Call) -> Any:
-        return self._fly(self._compute, self._flights.solo(call.key), call)
-
-    def _fly(self, path: Callable[[Flight, _Call], Any], flight: Flight, call: _Call) -> Any:
+    def _fly(self, call: _Call, joinable: bool) -> Any:
+        mine = flight = Flight(call.key, self._flights)
         error: Exception | None = None
         try:
-            return path(flight, call)
+            flight = self._flights.launch(mine, joinable)
+            if flight is not mine:
+                return self._follow(flight, call)
+            return self._lead(mine, call) if joinable else self._compute(mine, call)
         except Exception as raised:
             error = raised
             raise
         finally:
-            flight.end(error)
-            del flight, error  # with the traceback they would make a cycle that keeps the arguments alive
+            mine.end(error)
+            del mine, flight, error  # with the traceback they would make a cycle that keeps the arguments alive
 
     def _lead(self, flight: Flight, call: _Call) -> Any:
         self._take_lock(flight)
@@ -202,7 +200,7 @@ class Memo:
         if value is not MISSING:
             self.hits += 1
             return value
-        return self._alone(call)
+        return self._fly(call, joinable=False)
 
     def _take_lock(self, flight: Flight) -> None:
         started = real_clock()
@@ -251,8 +249,9 @@ class Memo:
     def put(self, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Store a value as the result of a call."""
         call = self._call(args, kwargs)
-        flight = self._flights.solo(call.key)
+        flight = Flight(call.key, self._flights)
         try:
+            self._flights.launch(flight, joinable=False)
             flight.writer = self._keeper.open(call.key)
             self._keeper.keep(Computed(value, 0, call.metadata), flight)
         finally:
@@ -266,7 +265,7 @@ class Memo:
 
     def refresh(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute and store now, whatever is stored."""
-        return self._alone(self._call(args, kwargs))
+        return self._fly(self._call(args, kwargs), joinable=False)
 
     def stored_result(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StoredResult | None:
         """Return what is stored for a call, loaded, or None."""

@@ -1,5 +1,6 @@
 """Single flight between the threads of one process."""
 
+import inspect
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, config
 from memopickle.code import source
 from memopickle.events import LockWait, NotStored
+from memopickle.flight import Flight
 from tests.flight.crew import PATIENCE, until
 
 SECRET = "t" * 32
@@ -258,10 +260,11 @@ def test_threads_that_wait_crosswise_end(cache, monkeypatch):
         assert futures[1].result(PATIENCE) == ["right", "left"]
 
 
+@pytest.mark.parametrize("single_flight", [True, False])
 @pytest.mark.parametrize("forget", ["clear", "invalidate", "cache.clear"])
-def test_a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store(cache, forget):
+def test_a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store(cache, forget, single_flight):
     slow = Slow()
-    work = decorated(cache, slow)
+    work = decorated(cache, slow, single_flight=single_flight)
     forgets = {"clear": work.cache_clear, "invalidate": lambda: work.cache_invalidate(1), "cache.clear": cache.clear}
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(work, 1)
@@ -306,8 +309,8 @@ def test_a_child_forked_while_a_thread_computes_is_not_stuck(disk):
         child = os.fork()
         if child == 0:
             # The parent's thread does not exist here, so nobody will ever end its flight.
-            _, leading = disk.flights.join(work.cache_key(1))
-            os._exit(0 if leading else 1)
+            mine = Flight(work.cache_key(1), disk.flights)
+            os._exit(0 if disk.flights.launch(mine, joinable=True) is mine else 1)
         slow.gate.set()
         assert leader.result(PATIENCE) == [1]
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -351,9 +354,10 @@ def test_a_lock_that_cannot_be_taken_costs_a_warning_and_not_the_result(disk, tm
 
 
 def test_a_leader_that_cannot_wake_anybody_holds_nobody_up(cache):
-    flight, leading = cache.flights.join("key")
-    joined, _ = cache.flights.join("key")
-    assert (leading, joined) == (True, flight)
+    flight = Flight("key", cache.flights)
+    cache.flights.launch(flight, joinable=True)
+    joined = cache.flights.launch(Flight("key", cache.flights), joinable=True)
+    assert joined is flight
     with ThreadPoolExecutor(1) as pool:
         wait = pool.submit(joined.wait, None)
         cache.flights.forget(flight)
@@ -419,3 +423,41 @@ def test_a_lock_that_another_thread_held_at_the_fork_is_free_in_the_child(held):
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         done.set()
         holding.result(PATIENCE)
+
+
+def test_an_interrupt_on_the_way_into_a_computation_leaves_nothing_to_wait_for(cache):
+    """The interpreter looks for signals where a function begins: at each of these one may come."""
+    work = decorated(cache, lambda x: [x])
+    work(1)
+    work.cache_clear()
+    calls = interrupted_at(None, work)
+    assert calls > 20
+    for call in range(calls):
+        work.cache_clear()
+        interrupted_at(call, work)
+        assert (cache.flights._table, cache.flights._flying) == ({}, set()), call
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(work, 1).result(PATIENCE) == [1]
+
+
+def interrupted_at(wanted, work):
+    """Interrupt a call of ``work`` where the wanted function of memopickle begins; return how many begin."""
+    begun = 0
+
+    def tracer(frame, event, argument):
+        nonlocal begun
+        leaving = frame.f_code.co_name in ("end", "_let_go", "forget", "release", "close")
+        leaving = leaving or bool(frame.f_code.co_flags & inspect.CO_GENERATOR)  # begins again to be closed
+        if event == "call" and frame.f_globals.get("__name__", "").startswith("memopickle") and not leaving:
+            begun += 1
+            if begun - 1 == wanted:
+                raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        with suppress(KeyboardInterrupt):
+            work(1)
+    finally:
+        sys.settrace(before)
+    return begun
