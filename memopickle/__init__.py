@@ -17,6 +17,7 @@ from memopickle.errors import (
 )
 from memopickle.function import CachedFunction, CacheInfo
 from memopickle.secret import Secret
+from memopickle.serializers import PickleSerializer
 from memopickle.stores.base import Store
 from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.memory import MemoryStore
@@ -38,6 +39,7 @@ __all__ = [
     "LockTimeoutError",
     "MemopickleError",
     "MemoryStore",
+    "PickleSerializer",
     "Secret",
     "SecretError",
     "ShelveStore",

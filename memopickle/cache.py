@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from memopickle.explain import MissReport
     from memopickle.memo import Memo
     from memopickle.options import OptionValues
+    from memopickle.serializers import Serializer
     from memopickle.signing import Signer
 
 P = ParamSpec("P")
@@ -251,11 +252,11 @@ class Cache:
             return str(error)
         return None
 
-    def codec(self, namespace: str) -> Codec:
+    def codec(self, namespace: str, serializer: Serializer = PICKLE) -> Codec:
         """Return what signs and verifies the entries of a namespace; SecretError, UnavailableError. Internal."""
         if self._signers is None:
             self._signers = find_secrets()
-        return Codec(self._signers, namespace, PICKLE)
+        return Codec(self._signers, namespace, serializer)
 
     def _stored(self) -> dict[str, tuple[int, int]]:
         found: dict[str, tuple[int, int]] = {}

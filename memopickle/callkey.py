@@ -69,12 +69,9 @@ class CallKeys:
             raise
         return join(self.prefix, state.hexdigest(), self._variant)
 
-    def describe(self, values: tuple[Any, ...]) -> bytes:
+    def describe(self, values: tuple[Any, ...]) -> dict[str, Any]:
         """Return an entry's metadata: readable names, and which argument had which digest."""
-        import json  # on a miss only
-
-        described = {**self._described, "arguments": self.digests(values)}
-        return json.dumps(described, separators=(",", ":")).encode()
+        return {**self._described, "arguments": self.digests(values)}
 
     def digests(self, values: tuple[Any, ...]) -> dict[str, str]:
         """Return the short digest of each argument, by parameter, to tell which one differs between two calls."""

@@ -58,6 +58,8 @@ def cached(
         single_flight: False to let several calls of one key compute at the same time.
         lock_timeout: how long to wait for another's computation of the same key, in seconds or text; None: as long
             as the one who computes is alive. After it the call computes for itself.
+        serializer: ``"pickle"``, or ``PickleSerializer(allowed=[...])``, which loads and stores nothing but the listed
+            classes.
         on_error: ``"warn"`` (log once, carry on without the cache) or ``"raise"`` where the cache itself fails.
 
     """

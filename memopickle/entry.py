@@ -131,6 +131,8 @@ class Entry:
         """Unpickle the value; BadPayloadError, with the reason, if it can't be made any more."""
         try:
             return self._serializer.decode(self.stream, list(map(_writable, self.buffers)))
+        except BadPayloadError:
+            raise
         except Exception as error:
             raise BadPayloadError(f"cannot be loaded ({type(error).__name__}: {error})") from error
 

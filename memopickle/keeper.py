@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from memopickle.entry import Facts
 from memopickle.events import NotStored, Stored
 from memopickle.expiry import expires_at, microseconds, result_ttl
+from memopickle.locks import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ class Computed(NamedTuple):
 
     value: Any
     cost: int
-    metadata: bytes
+    metadata: dict[str, Any]
 
 
 class Keeper:
@@ -51,7 +52,7 @@ class Keeper:
     def open(self, key: str) -> Writer | None:
         """Return the writer for a key, to be opened before its value is computed; None if there can't be one."""
         try:
-            return self._cache.store.writer(key)
+            return undisturbed(partial(self._cache.store.writer, key))
         except Exception as error:  # noqa: BLE001  whatever a store does, the function's result reaches the caller
             self._failed(key, error)
             return None
@@ -71,8 +72,11 @@ class Keeper:
         ttl = result_ttl(self._ttl(computed.value)) if callable(self._ttl) else self._ttl
         if ttl == 0:
             return None
+        import json  # on a miss only; and here, where a failure (no descriptors left) costs just the storing
+
         created = microseconds(self._cache.clock)
-        return Facts(created, expires_at(created, ttl), computed.cost, self._code, computed.metadata)
+        metadata = json.dumps(computed.metadata, separators=(",", ":")).encode()
+        return Facts(created, expires_at(created, ttl), computed.cost, self._code, metadata)
 
     def _publish(self, computed: Computed, facts: Facts, flight: Flight, writer: Writer) -> bool:
         if not flight.lock.held():
@@ -90,7 +94,12 @@ class Keeper:
         return True
 
     def _failed(self, key: str, error: Exception) -> None:
-        self._tell(key, f"{type(error).__name__}: {error}")
+        try:
+            reason = f"{type(error).__name__}: {error}"
+        except Exception:  # noqa: BLE001  an exception of the user's, raised in pickling, that can't say what it is
+            reason = f"{type(error).__name__}, which has no text"
+            error = RuntimeError(reason)
+        self._tell(key, reason)
         self._trouble.unwritable(key, error)
 
     def _tell(self, key: str, reason: str) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memopickle.errors import LockTimeoutError
 
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
     from filelock import BaseFileLock
 
-__all__ = ["FileKeyLock", "KeyLock", "NoLock", "locked_file", "real_clock"]
+T = TypeVar("T")
+
+__all__ = ["FileKeyLock", "KeyLock", "NoLock", "locked_file", "real_clock", "take", "undisturbed"]
 
 #: Seconds between two looks at a lock that another process holds.
 POLL = 0.02
+#: How often something is tried in a folder that others keep clearing away.
+_ATTEMPTS = 10
 
 
 def _pick_clock() -> Callable[[], float]:
@@ -130,6 +134,24 @@ class FileKeyLock:
         finally:
             self._lock.release()
             self._lock = self._mine = None
+
+
+def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple[KeyLock, bool]:
+    """Make the lock of a key and acquire it; return it and whether it is ours now."""
+
+    def attempt() -> tuple[KeyLock, bool]:
+        lock = make(key)
+        return lock, lock.acquire(limit)
+
+    return undisturbed(attempt)
+
+
+def undisturbed(attempt: Callable[[], T]) -> T:
+    """Return what ``attempt`` returns; try again where a clear took its folder away between two steps."""
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            return attempt()
+    return attempt()
 
 
 @contextmanager

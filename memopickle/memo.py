@@ -10,7 +10,7 @@ from memopickle.events import BadEntry, Hit, LockWait, Miss
 from memopickle.expiry import NEVER, SECOND, is_fresh, microseconds
 from memopickle.flight import Flight, longest_wait, twin
 from memopickle.keeper import Computed, Keeper
-from memopickle.locks import NoLock, real_clock
+from memopickle.locks import NoLock, real_clock, take
 from memopickle.options import Unset
 from memopickle.trouble import Trouble
 
@@ -51,7 +51,7 @@ class _Call(NamedTuple):
     key: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    metadata: bytes
+    metadata: dict[str, Any]
 
 
 class Memo:
@@ -205,8 +205,7 @@ class Memo:
     def _take_lock(self, flight: Flight) -> None:
         started = real_clock()
         try:
-            lock = self.store.lock(flight.key)
-            ours = lock.acquire(longest_wait(self.options.lock_timeout))
+            lock, ours = take(self.store.lock, flight.key, longest_wait(self.options.lock_timeout))
         except Exception as error:  # noqa: BLE001  without a lock the work may be done twice, but it is done
             self._trouble.unlockable(flight.key, error)
             return

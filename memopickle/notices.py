@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 
 __all__ = ["forget", "warn_once"]
@@ -28,7 +29,10 @@ def forget(topic: object) -> None:
 
 
 def _log(message: str) -> None:
-    import logging  # 11 ms, and most programs never get here
-
     with suppress(Exception):  # a broken log handler must not cost the caller the result
+        try:
+            import logging  # 11 ms, and most programs never get here
+        except Exception:  # noqa: BLE001  no descriptors left to open it with: what logging does without handlers
+            print(message, file=sys.stderr)  # noqa: T201
+            return
         logging.getLogger("memopickle").warning(message)

@@ -9,7 +9,6 @@ from memopickle.faces import Face, ObjectFace, SignedFace
 from memopickle.fingerprint import fingerprint
 from memopickle.memo import Memo
 from memopickle.notices import warn_once
-from memopickle.serializers import PICKLE
 from memopickle.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from memopickle.cache import Cache
     from memopickle.options import Options
+    from memopickle.serializers import PickleSerializer
 
 __all__ = ["open_memo"]
 
@@ -33,11 +33,11 @@ def open_memo(cache: Cache, function: Callable[..., Any], options: Options, name
         depends_on=options.depends_on,
         warn=lambda message: warn_once(("captured", message), message),
     )
-    keys = CallKeys(function, identity, options, namespace, PICKLE.name)
-    return Memo(function, identity, options, cache, keys, _face(cache, namespace))
+    keys = CallKeys(function, identity, options, namespace, options.serializer.name)
+    return Memo(function, identity, options, cache, keys, _face(cache, namespace, options.serializer))
 
 
-def _face(cache: Cache, namespace: str) -> Face:
+def _face(cache: Cache, namespace: str, serializer: PickleSerializer) -> Face:
     if isinstance(cache.store, MemoryStore):
         return ObjectFace(cache.store)
-    return SignedFace(cache.store, cache.codec(namespace))
+    return SignedFace(cache.store, cache.codec(namespace, serializer))

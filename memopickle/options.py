@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from memopickle.errors import ConfigurationError
 from memopickle.expiry import SECOND, parse_duration, parse_ttl
+from memopickle.serializers import PICKLE, PickleSerializer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ class OptionValues(TypedDict, total=False):
     single_flight: bool
     lock_timeout: float | str | timedelta | None
     on_error: Literal["warn", "raise"]
+    serializer: Literal["pickle"] | PickleSerializer
 
 
 class Unset:
@@ -55,6 +57,7 @@ _DEFAULTS: dict[str, Any] = {
     "single_flight": True,
     "lock_timeout": None,
     "on_error": "warn",
+    "serializer": PICKLE,
 }
 
 
@@ -72,6 +75,7 @@ class Options:
     single_flight: bool
     lock_timeout: float | None
     on_error: str
+    serializer: PickleSerializer
 
     def __init__(self, **given: object) -> None:
         #: As the user wrote them.
@@ -149,6 +153,14 @@ def _check_lock_timeout(value: object) -> float | None:
     return None if value is None else parse_duration(value, "lock_timeout") / SECOND
 
 
+def _check_serializer(value: object) -> PickleSerializer:
+    if value == PICKLE.name:
+        return PICKLE
+    if not isinstance(value, PickleSerializer):
+        raise ConfigurationError(f"serializer={value!r}: give 'pickle', or PickleSerializer(allowed=[...])")
+    return value
+
+
 _CHECKS: dict[str, Callable[[Any], object]] = {
     "ttl": parse_ttl,
     "ignore": _check_ignore,
@@ -157,4 +169,5 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "depends_on": _check_depends_on,
     "single_flight": _check_single_flight,
     "lock_timeout": _check_lock_timeout,
+    "serializer": _check_serializer,
 }

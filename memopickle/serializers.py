@@ -6,11 +6,17 @@ the stream without having been copied into it (pickle protocol 5).
 
 from __future__ import annotations
 
+import copyreg
+import io
 import pickle
+import re
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from memopickle.errors import BadPayloadError, ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["PICKLE", "PickleSerializer", "Serializer"]
 
@@ -18,6 +24,8 @@ __all__ = ["PICKLE", "PickleSerializer", "Serializer"]
 PROTOCOL = 5
 #: Smaller buffers stay in the stream: their own digest and alignment would cost more than the copy.
 OUT_OF_BAND = 4096
+
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 class Serializer(Protocol):
@@ -35,9 +43,26 @@ class Serializer(Protocol):
 
 
 class PickleSerializer:
-    """The default: pickle protocol 5, large buffers out of band."""
+    """The default: pickle protocol 5, large buffers out of band.
+
+    Args:
+        allowed: the only classes and functions that a stored result may name, as objects or as ``"module:qualname"``;
+            None for all. A result that names another is not stored, and a stored one that does is not loaded: a
+            :class:`BadPayloadError` names it before anything of it has run. None, bools, ints, floats, text,
+            bytes, lists, tuples, dicts and sets name nothing. Raises ConfigurationError for what is neither.
+
+    Entries are the same bytes, under the same keys, with and without ``allowed``: it may be added or changed at any
+    time. What is allowed may be called with any arguments, so allow no function that does more than make a value.
+
+    """
 
     name = "pickle"
+
+    def __init__(self, allowed: Iterable[object] | None = None) -> None:
+        self._allowed = None if allowed is None else frozenset(map(_name_of, _listed(allowed)))
+
+    def __repr__(self) -> str:
+        return f"PickleSerializer({'' if self._allowed is None else f'allowed={sorted(self._allowed)}'})"
 
     def encode(self, value: Any) -> tuple[bytes, list[memoryview]]:
         buffers: list[memoryview] = []
@@ -49,14 +74,90 @@ class PickleSerializer:
             buffers.append(raw)
             return False
 
-        return pickle.dumps(value, PROTOCOL, buffer_callback=in_band), buffers
+        return self._dumps(value, in_band), buffers
 
     def encode_whole(self, value: Any) -> bytes:
         """Return one stream that shares no memory with the value."""
-        return pickle.dumps(value, PROTOCOL)
+        return self._dumps(value, None)
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
-        return pickle.loads(stream, buffers=buffers)
+        if self._allowed is None:
+            return pickle.loads(stream, buffers=buffers)
+        # Classes registered by number (PEP 307) are found here without being asked for by name.
+        copyreg.clear_extension_cache()
+        return _Unpickler(stream, buffers, self._allowed).load()
+
+    def _dumps(self, value: Any, in_band: Callable[[pickle.PickleBuffer], bool] | None) -> bytes:
+        if self._allowed is None:
+            return pickle.dumps(value, PROTOCOL, buffer_callback=in_band)
+        stream = io.BytesIO()
+        _Pickler(stream, in_band, self._allowed).dump(value)
+        return stream.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """Refuses what could not be loaded again, so that it is told once and not at every call."""
+
+    def __init__(
+        self, file: io.BytesIO, in_band: Callable[[pickle.PickleBuffer], bool] | None, allowed: frozenset[str]
+    ) -> None:
+        super().__init__(file, PROTOCOL, buffer_callback=in_band)
+        self._allowed = allowed
+
+    def reducer_override(self, obj: Any) -> Any:
+        if _stands_by_name(obj):
+            name = _written_name(obj, obj.__qualname__)
+            if name not in self._allowed:
+                raise _refusal(name)
+        return NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds what is allowed and nothing else; nothing is imported for the rest."""
+
+    def __init__(self, stream: bytes | memoryview, buffers: Sequence[memoryview], allowed: frozenset[str]) -> None:
+        super().__init__(io.BytesIO(stream), buffers=buffers)
+        self._allowed = allowed
+
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}:{name}"
+        if full not in self._allowed:
+            raise _refusal(full)
+        return super().find_class(module, name)
+
+
+def _refusal(name: str) -> BadPayloadError:
+    return BadPayloadError(f"the result names {name}, which is not among allowed=; add it if it is harmless")
+
+
+def _stands_by_name(value: object) -> bool:
+    if isinstance(value, BuiltinFunctionType):
+        return isinstance(value.__self__, ModuleType | None)  # others are methods, and pickled by getattr
+    # None, ... and NotImplemented lead to their types.
+    return isinstance(value, type | FunctionType) and value not in (type(None), type(...), type(NotImplemented))
+
+
+def _listed(allowed: Iterable[object]) -> list[object]:
+    if isinstance(allowed, str) or callable(allowed):
+        raise ConfigurationError(f"allowed={allowed!r}: give a list of classes")
+    return list(allowed)
+
+
+def _name_of(item: object) -> str:
+    """Return the name, ``module:qualname``, of what was given as an object or by name."""
+    if isinstance(item, str):
+        if not _NAME.fullmatch(item):
+            raise ConfigurationError(f"allowed={item!r}: write it as 'module:qualname', such as 'decimal:Decimal'")
+        return item
+    qualname = getattr(item, "__qualname__", "")
+    if not qualname or "<" in qualname or not callable(item):
+        raise ConfigurationError(f"allowed={item!r}: give a class or function that its module's name for it leads to")
+    return _written_name(item, qualname)
+
+
+def _written_name(item: object, qualname: str) -> str:
+    module: str = pickle.whichmodule(item, qualname)  # type: ignore[attr-defined]  # what pickle itself asks
+    return f"{module}:{qualname}"
 
 
 PICKLE = PickleSerializer()

@@ -20,6 +20,10 @@ class Trouble:
         self._function = function
         self._store = store
         self._raise = on_error == "raise"
+        #: What was told of a store that could not be read.
+        self._unread: object = None
+        #: What is to be told of a lock, unless storing fails as well: one warning for one cause.
+        self._unlocked = ""
 
     def place(self, key: str) -> str:
         """Say where the key's entry is."""
@@ -27,25 +31,49 @@ class Trouble:
 
     def unreadable(self, key: str, error: Exception) -> None:
         """Report an entry that is refused or can't be read."""
-        what = "refused a stored entry of" if isinstance(error, BadEntryError) else "could not look up"
-        self._tell(("entry", self.place(key)), error, f"{what} {self._function} at {self.place(key)}")
+        place = self.place(key)
+        if isinstance(error, BadEntryError):
+            self._tell(("entry", place), error, f"refused a stored entry of {self._function} at {place}")
+            return
+        self._unread = self._topic("read", error)
+        self._tell(self._unread, error, f"could not look up {self._function} at {place}")
 
     def unwritable(self, key: str, error: Exception) -> None:
         """Report a result that could not be stored; once per function and kind of failure."""
-        self._tell(("write", self._function, type(error)), error, f"could not store a result of {self._function}")
+        self._unlocked = ""
+        self._tell(self._topic("write", error), error, f"could not store a result of {self._function}")
 
     def unlockable(self, key: str, error: Exception) -> None:
         """Report that the lock between processes can't be taken; the work may be done twice."""
-        self._tell(("lock", self._function), error, f"could not lock for {self._function}, so it may be computed twice")
+        what = f"could not lock for {self._function}, so it may be computed twice"
+        if self._raise:
+            raise _as_ours(error, what) from error
+        self._unlocked = _sentence(what, error)
 
     def mended(self, key: str) -> None:
         """Note that a new entry was stored here."""
         forget(("entry", self.place(key)))
+        if self._unread:
+            forget(self._unread)
+            self._unread = None
+        if self._unlocked:
+            warn_once(("lock", self._function), self._unlocked)
+            self._unlocked = ""
 
     def _tell(self, topic: object, error: Exception, what: str) -> None:
         if self._raise:
             raise _as_ours(error, what) from error
-        warn_once(topic, f"{what}: {_reason(error)}; the function's own result is used")
+        warn_once(topic, _sentence(what, error))
+
+    def _topic(self, doing: str, error: Exception) -> object:
+        # No descriptors left, the directory replaced by a file: reading and writing fail alike, and are told once.
+        origin = error.__cause__ or error
+        same = isinstance(origin, OSError) and origin.errno
+        return ("failing", self._function, same) if same else (doing, self._function, type(error))
+
+
+def _sentence(what: str, error: Exception) -> str:
+    return f"{what}: {_reason(error)}; the function's own result is used"
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ from memopickle.locks import FileKeyLock, KeyLock
 from memopickle.notices import warn_once
 from memopickle.storekey import FUNCTION_SIZE, KEY
 from memopickle.stores.base import Store, Writer
-from memopickle.stores.files import POSIX, READ_FLAGS, make_directories, make_directory, read_rest, write_file
+from memopickle.stores.files import POSIX, READ_FLAGS, close, make_directories, make_directory, read_rest, write_file
 from memopickle.stores.folder import FolderWriter
 from memopickle.stores.layout import (
     ASIDE,
@@ -96,7 +96,7 @@ class DirectoryStore(Store):
         try:
             return read_rest(fd, _check_regular(fd, path))
         finally:
-            os.close(fd)
+            close(fd)
 
     def head(self, key: str, size: int = 4096) -> Blob | None:
         try:
@@ -107,7 +107,7 @@ class DirectoryStore(Store):
             _check_regular(fd, self.place(key))
             return os.read(fd, size)
         finally:
-            os.close(fd)
+            close(fd)
 
     def size(self, key: str) -> int:
         try:
@@ -173,8 +173,11 @@ class DirectoryStore(Store):
         make_directory(path)
 
     def _refuse(self, key: str, error: OSError) -> NoReturn:
-        if os.path.islink(self.place(key)):
+        found = _mode(self.place(key))
+        if stat.S_ISLNK(found):
             raise BadEntryError("a symlink, which is never followed", self.place(key)) from error
+        if found and not stat.S_ISREG(found):  # a socket cannot be opened at all
+            raise BadEntryError("not a regular file", self.place(key)) from error
         raise StoreError(f"cannot read the entry ({error.strerror})", self.place(key)) from error
 
     def _make_root(self) -> None:
@@ -263,6 +266,14 @@ class DirectoryStore(Store):
             with suppress(OSError, RuntimeError):  # no file, or held by this very thread, which is computing
                 if lock.acquire(0):
                     lock.release()
+
+
+def _mode(path: str) -> int:
+    """Return the mode of what lies at a path, 0 if that cannot be seen."""
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
 
 
 def _check_regular(fd: int, place: str) -> int:

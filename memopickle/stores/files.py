@@ -6,6 +6,8 @@ import errno
 import io
 import mmap
 import os
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,10 +19,12 @@ __all__ = [
     "POSIX",
     "READ_FLAGS",
     "WRITE_FLAGS",
+    "close",
     "keep_private",
     "make_directories",
     "make_directory",
     "read_rest",
+    "replace",
     "write_all",
     "write_file",
 ]
@@ -34,6 +38,8 @@ READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _COMMON
 WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _COMMON
 #: Below, bytes are cheaper; above, memory that becomes the arrays' own, so that nothing is copied again.
 _LARGE = 65536
+#: Seconds to wait between attempts to rename, where others' reading stands in the way (Windows).
+_PAUSES = (0.01, 0.05, 0.2)
 
 
 def read_rest(fd: int, size: int) -> Blob:
@@ -67,6 +73,24 @@ def write_all(fd: int, chunks: Iterable[Blob]) -> None:
             rest = rest[os.write(fd, rest) :]
 
 
+def close(fd: int) -> None:
+    """Close a descriptor; what was interrupted is closed all the same."""
+    try:  # noqa: SIM105  suppress() would cost every hit more than the close
+        os.close(fd)
+    except InterruptedError:
+        pass
+
+
+def replace(source: str, target: str, dir_fd: int | None) -> None:
+    """Rename into place; where a file that others have open can't be replaced, try a few times."""
+    for pause in () if POSIX else _PAUSES:
+        with suppress(PermissionError):
+            os.replace(source, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            return
+        time.sleep(pause)
+    os.replace(source, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+
+
 def write_file(path: str, text: str) -> None:
     """Write a small text file, mode 0600, unless something of that name is there."""
     try:
@@ -77,7 +101,7 @@ def write_file(path: str, text: str) -> None:
         keep_private(fd)
         write_all(fd, [text.encode()])
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def keep_private(fd: int) -> None:

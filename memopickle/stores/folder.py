@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from memopickle.errors import StoreError
 from memopickle.stores.base import Writer
-from memopickle.stores.files import WRITE_FLAGS, keep_private, make_directory, write_all
-from memopickle.stores.layout import open_directory, remove_file
+from memopickle.stores.files import WRITE_FLAGS, close, keep_private, make_directory, replace, write_all
+from memopickle.stores.layout import open_directory, remove_directory, remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,14 +45,12 @@ class FolderWriter(Writer):
             return False  # the folder was set aside and is gone
         try:
             self._fill(fd, chunks)
-            os.replace(temporary, f"{self._shard}/{self._name}", src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            self._show(temporary)
         except BaseException as error:
             remove_file(temporary, self._fd)
             if isinstance(error, FileNotFoundError):
                 return False
             raise
-        if self._durable and self._fd is not None:
-            self._sync_shard(self._fd)
         return True
 
     def retract(self) -> None:
@@ -58,7 +58,8 @@ class FolderWriter(Writer):
 
     def close(self) -> None:
         if self._fd is not None and self._fd >= 0:
-            os.close(self._fd)
+            with suppress(OSError):  # nothing was written through it
+                os.close(self._fd)
             self._fd = -1  # and not None: names would be relative to the working directory
 
     def _create(self, temporary: str) -> int:
@@ -75,11 +76,36 @@ class FolderWriter(Writer):
             if self._durable:
                 os.fsync(fd)
         finally:
-            os.close(fd)
+            close(fd)
 
-    def _sync_shard(self, folder: int) -> None:
-        fd = os.open(self._shard, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    def _show(self, temporary: str) -> None:
+        if not self._durable or self._fd is None:
+            self._move_into_place(temporary)
+            return
+        # Opened before: after the rename nothing may fail but the flush itself.
+        shard = os.open(self._shard, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         try:
-            os.fsync(fd)
+            self._move_into_place(temporary)
+            self._flush(shard)
         finally:
-            os.close(fd)
+            with suppress(OSError):  # nothing was written through it
+                os.close(shard)
+
+    def _move_into_place(self, temporary: str) -> None:
+        target = f"{self._shard}/{self._name}"
+        try:
+            replace(temporary, target, self._fd)
+        except IsADirectoryError as error:
+            # An empty one is no loss to anybody. What lies in another is not ours to remove.
+            if not remove_directory(target, self._fd):
+                raise StoreError(
+                    "a directory that is not empty has the name of an entry; move it away", self._path
+                ) from error
+            replace(temporary, target, self._fd)
+
+    def _flush(self, shard: int) -> None:
+        try:
+            os.fsync(shard)
+        except OSError:  # a promise that can't be kept is taken back
+            remove_file(f"{self._shard}/{self._name}", self._fd)
+            raise

@@ -95,10 +95,10 @@ def remove_own_file(path: str) -> bool:
         return False  # a directory under one of our names is somebody else's
 
 
-def remove_directory(path: str) -> bool:
+def remove_directory(path: str, dir_fd: int | None = None) -> bool:
     """Remove a directory if it is empty; return whether it is gone."""
     try:
-        os.rmdir(path)
+        os.rmdir(path, dir_fd=dir_fd)
     except OSError:
         return False
     return True

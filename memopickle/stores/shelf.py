@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dbm
+import errno
 import os
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from memopickle.errors import ConfigurationError, LockTimeoutError, StoreError
 from memopickle.expiry import result_ttl
-from memopickle.locks import locked_file
+from memopickle.locks import locked_file, real_clock
 from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE
 from memopickle.stores.base import Store, Writer, user_lock
 from memopickle.stores.files import make_directories
@@ -28,6 +30,8 @@ __all__ = ["ShelveStore"]
 _GENERATION = b"generation "
 #: Seconds to wait for another process's access to the file, which takes milliseconds unless it was stopped.
 _PATIENCE = 30.0
+#: Seconds between two attempts to open a file that its dbm has locked.
+_POLL = 0.005
 
 
 class ShelveStore(Store):
@@ -141,10 +145,15 @@ class ShelveStore(Store):
     def _open_database(self) -> Any:
         if _lost_index(self.path):
             self._restore_index()
-        try:
-            return dbm.open(self.path, "c", 0o600)
-        except Exception as error:  # a damaged file makes a dbm raise anything
-            raise StoreError(f"cannot open the shelf ({type(error).__name__}: {error})", self.path) from error
+        deadline = real_clock() + _PATIENCE
+        while True:
+            try:
+                return dbm.open(self.path, "c", 0o600)
+            except Exception as error:  # a damaged file makes a dbm raise anything
+                # gdbm lets one writer in, or readers: a program that uses the shelf without us may be at it.
+                if getattr(error, "errno", None) != errno.EAGAIN or real_clock() >= deadline:
+                    raise StoreError(f"cannot open the shelf ({type(error).__name__}: {error})", self.path) from error
+            time.sleep(_POLL)
 
     def _restore_index(self) -> None:
         # Entries whose bytes were written since, perhaps half, do not pass for anything that they are not.

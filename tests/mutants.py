@@ -1,0 +1,619 @@
+"""Breaks one guard at a time in a copy of the package, and demands that the tests turn red for each.
+
+``python tests/mutants.py [WORDS ...]`` (only guards whose names hold all the words); exits 1 if a mutant survives, or
+if it can't be made: each replacement must fit its file exactly once, so that an edit of a guard is noticed here.
+"""
+
+from __future__ import annotations
+
+import compileall
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Copies, and so processes at once.
+COPIES = 2
+#: Seconds after which a run has failed: a mutant that hangs proves nothing that a test says.
+PATIENCE = 90
+
+
+class Mutant(NamedTuple):
+    """A guard, the file that holds it, the text to replace and by what, and the tests that must notice."""
+
+    guard: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    def told(self) -> str:
+        """The mutation on one line."""
+        old, new = (" ".join(text.split()) for text in (self.old, self.new))
+        return f"{shortened(old)} -> {shortened(new) or '(nothing)'}".replace("|", "\\|")
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= 44 else text[:41] + "..."
+
+
+DAMAGE = "entries/test_damage.py::test_"
+THROUGH = "entries/test_through_a_function.py::test_"
+THREADS = "flight/test_threads.py::test_"
+PROCESSES = "flight/test_processes.py::test_"
+DIRECTORY = "stores/test_directory.py::test_"
+GUARDS = "test_guards.py::test_"
+SECRET = "test_secret.py::test_"
+
+MUTANTS = [
+    # -- entries
+    Mutant(
+        "the MAC is compared",
+        "entry.py",
+        "if not same_digest(mac.mac(_framed_key(key), view[:table_end]), bytes(view[table_end:end])):",
+        "if False:",
+        DAMAGE + "every_flipped_bit_is_refused",
+    ),
+    Mutant(
+        "the MAC covers the store key",
+        "entry.py",
+        'return len(raw).to_bytes(8, "little") + raw',
+        'return b""',
+        DAMAGE + "another_key_is_refused",
+    ),
+    Mutant(
+        "the MAC covers the namespace",
+        "entry.py",
+        'namespace.encode("utf-8", "surrogatepass")',
+        'b""',
+        DAMAGE + "another_namespace_is_refused",
+    ),
+    Mutant(
+        "the MAC covers the purpose",
+        "entry.py",
+        "frame(purpose.encode(), ",
+        'frame(b"", ',
+        DAMAGE + "another_purpose_is_refused",
+    ),
+    Mutant(
+        "the MAC covers the serializer's name",
+        "entry.py",
+        "serializer.name.encode())",
+        'b"")',
+        DAMAGE + "another_serializer_is_refused",
+    ),
+    Mutant(
+        "parts are framed by their lengths",
+        "signing.py",
+        'len(part).to_bytes(8, "little") + part',
+        "part",
+        DAMAGE + "purpose_and_namespace_are_framed",
+    ),
+    Mutant(
+        "nothing may follow an entry",
+        "entry.py",
+        "if position != len(view):",
+        "if False:",
+        DAMAGE + "trailing_bytes_are_refused",
+    ),
+    Mutant(
+        "a buffer is compared with its signed digest",
+        "entry.py",
+        " or not same_digest(mac.digest(buffer), digest)",
+        "",
+        DAMAGE + "every_flipped_byte_of_an_entry_with_buffers_is_refused",
+    ),
+    Mutant(
+        "padding is zeros",
+        "entry.py",
+        "any(view[position:start]) or ",
+        "",
+        DAMAGE + "padding_must_be_zeros",
+    ),
+    Mutant(
+        "a buffer has its whole size",
+        "entry.py",
+        "if buffer.nbytes != size:",
+        "if False:",
+        DAMAGE + "a_huge_buffer_in_a_signed_table_allocates_nothing",
+    ),
+    Mutant(
+        "lengths lie within the entry",
+        "entry.py",
+        "if end > len(data):",
+        "if False:",
+        DAMAGE + "huge_lengths_allocate_nothing",
+    ),
+    Mutant(
+        "another format is told as such",
+        "entry.py",
+        "if header[1] != FORMAT:",
+        "if False:",
+        DAMAGE + "another_format_is_told_as_such",
+    ),
+    Mutant(
+        "metadata that nest too deeply are none",
+        "entry.py",
+        "(ValueError, RecursionError, UnknownFormatError)",
+        "(ValueError, UnknownFormatError)",
+        "fuzz/test_corpus.py::test_bytes_are_an_entry_as_it_was_written_or_refused",
+    ),
+    # -- the allow-list
+    Mutant(
+        "nothing is loaded that is not allowed",
+        "serializers.py",
+        "if full not in self._allowed:",
+        "if False:",
+        "test_serializers.py::test_a_hostile_pickle_is_not_run",
+    ),
+    Mutant(
+        "nothing is loaded by its number that is not allowed",
+        "serializers.py",
+        "copyreg.clear_extension_cache()",
+        "pass",
+        "test_serializers.py::test_classes_registered_by_number_are_under_the_list",
+    ),
+    Mutant(
+        "nothing is stored that is not allowed",
+        "serializers.py",
+        "if name not in self._allowed:",
+        "if False:",
+        "test_serializers.py::test_what_could_not_be_loaded_is_not_written",
+    ),
+    # -- time
+    Mutant(
+        "an entry is expired at its ttl",
+        "expiry.py",
+        "age < ttl",
+        "age <= ttl",
+        "test_ttl.py::test_a_result_is_a_hit_one_tick_before_its_ttl_and_a_miss_at_it",
+    ),
+    Mutant(
+        "an entry from the far future is a miss",
+        "expiry.py",
+        "age >= -SKEW and ",
+        "",
+        "test_ttl.py::test_an_entry_from_the_future_is_a_hit_up_to_five_minutes_and_a_miss_beyond",
+    ),
+    Mutant(
+        "the skew is five minutes",
+        "expiry.py",
+        "age >= -SKEW",
+        "age > -SKEW",
+        "test_ttl.py::test_an_entry_from_the_future_is_a_hit_up_to_five_minutes_and_a_miss_beyond",
+    ),
+    # -- secrets
+    Mutant(
+        "the secret file's mode",
+        "secret.py",
+        "if POSIX and found.st_mode & self.forbidden:",
+        "if False:",
+        SECRET + "the_own_file_must_be_closed_to_others",
+    ),
+    Mutant(
+        "a named secret file's mode",
+        "secret.py",
+        "stat.S_IWGRP | stat.S_IWOTH",
+        "0",
+        SECRET + "a_named_file_must_not_be_writable_by_others",
+    ),
+    Mutant(
+        "the secret file's owner",
+        "secret.py",
+        "if POSIX and found.st_uid != os.geteuid():",
+        "if False:",
+        SECRET + "the_own_file_must_belong_to_the_user",
+    ),
+    Mutant(
+        "the secret file is no symlink",
+        "secret.py",
+        "flags = READ_FLAGS\n",
+        "flags = Check.flags\n",
+        SECRET + "the_own_file_must_not_be_a_symlink",
+    ),
+    Mutant(
+        "a secret's least length",
+        "secret.py",
+        "len(raw) < MIN_SECRET_SIZE or ",
+        "",
+        SECRET + "an_unusable_argument_is_an_error_at_once",
+    ),
+    Mutant(
+        "a secret is not blank",
+        "secret.py",
+        " or not raw.strip():",
+        ":",
+        SECRET + "an_unusable_argument_is_an_error_at_once",
+    ),
+    Mutant(
+        "a secret made meanwhile is kept",
+        "secret.py",
+        "os.link(temporary, path)",
+        "os.link(temporary, temporary + '2'), os.replace(temporary + '2', path)",
+        GUARDS + "a_secret_that_another_process_made_meanwhile_is_kept",
+    ),
+    # -- keys
+    Mutant(
+        "True is not 1 among a call's arguments",
+        "canonical/bulk.py",
+        "return collapse(dumps(value, VERSION))",
+        "return collapse(dumps(tuple(int(x) if type(x) is bool else x for x in value), VERSION))",
+        GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
+    ),
+    Mutant(
+        "a subclass of str is no str among a call's arguments",
+        "canonical/bulk.py",
+        "not (type(item) is str and len(item) <= LONG)",
+        "not (isinstance(item, str) and len(item) <= LONG)",
+        GUARDS + "a_value_of_a_subclass_is_another_argument",
+    ),
+    Mutant(
+        "a subclass is no scalar",
+        "canonical/walk.py",
+        "if type(value) in SCALARS and not is_long(value):\n            return scalar(value)",
+        "if isinstance(value, str) and not is_long(value):\n            return scalar(str(value))\n"
+        "        if type(value) in SCALARS and not is_long(value):\n            return scalar(value)",
+        GUARDS + "a_value_of_a_subclass_is_another_argument",
+    ),
+    Mutant(
+        "the sign of zero among a call's arguments",
+        "canonical/bulk.py",
+        "return collapse(dumps(value, VERSION))",
+        "return collapse(dumps(tuple(x + 0 if type(x) is float else x for x in value), VERSION))",
+        GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
+    ),
+    Mutant(
+        "the sign of zero",
+        "canonical/nodes.py",
+        "    return dumps(value, VERSION)\n",
+        "    return dumps(value + 0 if type(value) is float else value, VERSION)\n",
+        "keys/test_same.py::test_atoms_have_one_key_exactly_if_they_are_the_same",
+    ),
+    Mutant(
+        "an ignored name is a parameter",
+        "binder.py",
+        "if unknown:",
+        "if False:",
+        "test_decorator.py::TestOptions::test_a_wrong_option_is_an_error_when_decorating",
+    ),
+    # -- the path of a call
+    Mutant(
+        "the second look, under the lock",
+        "memo.py",
+        "value = self._look(call.key, QUIET)\n"
+        "        if value is not MISSING:\n"
+        "            self.hits += 1\n"
+        "            return value\n"
+        "        if flight.lock.handed_over:",
+        "if flight.lock.handed_over:",
+        GUARDS + "a_value_stored_while_the_lock_was_waited_for_is_a_hit",
+    ),
+    Mutant(
+        "waiters don't queue after a holder that stored nothing",
+        "memo.py",
+        "if flight.lock.handed_over:",
+        "if False:",
+        GUARDS + "waiters_compute_side_by_side_when_the_holder_stored_nothing",
+    ),
+    Mutant(
+        "after a killed holder one waiter computes",
+        "locks.py",
+        "self.handed_over = before != self._mine",
+        "self.handed_over = True",
+        GUARDS + "a_lock_is_handed_over_by_a_holder_that_ended_and_not_by_one_that_was_killed",
+    ),
+    Mutant(
+        "edited code is stale under a version",
+        "memo.py",
+        "if found.code != self._code and self._tracked:",
+        "if False:",
+        "test_explain.py::test_edited_code_is_told_under_a_version_too",
+    ),
+    Mutant(
+        "the look at the lock's own path before publishing",
+        "keeper.py",
+        "if not flight.lock.held():\n            return False",
+        "if False:\n            return False",
+        GUARDS + "a_late_value_does_not_replace_the_one_stored_after_an_invalidation",
+    ),
+    Mutant(
+        "the look at the lock's own path after publishing",
+        "keeper.py",
+        "if not flight.lock.held():\n            writer.retract()",
+        "if False:\n            writer.retract()",
+        GUARDS + "a_value_invalidated_while_it_was_being_written_is_taken_back",
+    ),
+    Mutant(
+        "a dropped flight does not publish",
+        "flight.py",
+        "return not self.dropped and store()",
+        "return store()",
+        THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
+    ),
+    Mutant(
+        "clearing a function drops its flights",
+        "memo.py",
+        "self._flights.drop(self.keys.prefix)",
+        "pass",
+        THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
+    ),
+    Mutant(
+        "clearing a cache drops its flights",
+        "cache.py",
+        "self.flights.drop(prefix)",
+        "pass",
+        THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
+    ),
+    Mutant(
+        "invalidating drops the flight",
+        "memo.py",
+        "self._flights.drop(key)",
+        "pass",
+        THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
+    ),
+    Mutant(
+        "a child does not hold its parent's lock",
+        "locks.py",
+        "return self._mine is not None and self._pid == os.getpid() and _identity",
+        "return self._mine is not None and _identity",
+        GUARDS + "a_forked_child_neither_holds_nor_releases_its_parents_lock",
+    ),
+    Mutant(
+        "a lock is held while its path is its own",
+        "locks.py",
+        "and _identity(self._path) == self._mine",
+        "",
+        GUARDS + "a_late_value_does_not_replace_the_one_stored_after_an_invalidation",
+    ),
+    Mutant(
+        "a stored object is a copy",
+        "faces.py",
+        "pickled = self._store.copy and type(value) not in _IMMUTABLE",
+        "pickled = False",
+        "stores/test_memory.py::test_what_a_caller_changes_is_not_what_is_stored",
+    ),
+    Mutant(
+        "a loaded array is the caller's own",
+        "entry.py",
+        "return memoryview(bytearray(buffer)) if buffer.readonly else buffer",
+        "return buffer",
+        THROUGH + "arrays_come_back_writable_and_each_caller_has_his_own",
+    ),
+    # -- files
+    Mutant(
+        "an entry appears whole (os.replace)",
+        "stores/files.py",
+        "os.replace(source, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)\n\n",
+        "into = os.open(target, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=dir_fd)\n"
+        "    os.write(into, os.read(os.open(source, os.O_RDONLY, dir_fd=dir_fd), 10**6))\n"
+        "    os.unlink(source, dir_fd=dir_fd)\n\n",
+        GUARDS + "an_entry_is_replaced_by_another_file_and_never_written_over",
+    ),
+    Mutant(
+        "an entry is never a symlink (O_NOFOLLOW)",
+        "stores/files.py",
+        'getattr(os, "O_NOFOLLOW", 0) | ',
+        "",
+        THROUGH + "a_symlink_is_refused_and_replaced",
+    ),
+    Mutant(
+        "a function's folder is never a symlink",
+        "stores/layout.py",
+        "os.O_DIRECTORY | os.O_NOFOLLOW",
+        "os.O_DIRECTORY",
+        DIRECTORY + "a_function_folder_that_is_a_symlink_is_no_place_to_write",
+    ),
+    Mutant(
+        "an entry is a regular file",
+        "stores/directory.py",
+        'if not stat.S_ISREG(found.st_mode):\n        raise BadEntryError("not a regular file", place)',
+        'if False:\n        raise BadEntryError("not a regular file", place)',
+        DIRECTORY + "the_head_of_what_is_no_file_is_refused",
+    ),
+    Mutant(
+        "files are 0600 whatever the umask",
+        "stores/files.py",
+        "os.fchmod(fd, 0o600)",
+        "pass",
+        DIRECTORY + "files_are_0600_and_directories_0700_under_any_umask",
+    ),
+    Mutant(
+        "directories are 0700 whatever the umask",
+        "stores/files.py",
+        "os.chmod(path, 0o700, dir_fd=dir_fd)",
+        "pass",
+        DIRECTORY + "files_are_0600_and_directories_0700_under_any_umask",
+    ),
+    Mutant(
+        "a failed write leaves no temporary file",
+        "stores/folder.py",
+        "remove_file(temporary, self._fd)",
+        "pass",
+        DIRECTORY + "a_failed_set_leaves_no_temporary_file",
+    ),
+    Mutant(
+        "clear renames the folder aside first",
+        "stores/directory.py",
+        'aside = os.path.join(self.path, f".mpk-{os.urandom(8).hex()}.cleared")',
+        "aside = folder.path",
+        GUARDS + "a_clear_takes_a_late_value_along_even_where_foreign_files_keep_the_folder",
+    ),
+    Mutant(
+        "invalidating removes the lock file",
+        "stores/directory.py",
+        'remove_file(f"{path}.lock")',
+        "pass",
+        PROCESSES + "a_value_computed_while_another_process_forgets_it_is_not_left_in_the_store",
+    ),
+    Mutant(
+        "foreign files are not removed",
+        "stores/directory.py",
+        "removed = is_ours(entry.name) and remove_own_file(entry.path)",
+        "removed = remove_own_file(entry.path)",
+        DIRECTORY + "foreign_files_are_never_removed",
+    ),
+    Mutant(
+        "foreign files are moved back",
+        "stores/directory.py",
+        "self._move_back(aside, origin)",
+        "pass",
+        DIRECTORY + "foreign_files_are_never_removed",
+    ),
+    Mutant(
+        "a young temporary file is not pruned",
+        "stores/directory.py",
+        "> _ORPHAN_AGE:",
+        "> -1:",
+        DIRECTORY + "old_temporary_files_of_our_pattern_are_removed_by_prune",
+    ),
+    Mutant(
+        "prune leaves held locks",
+        "stores/directory.py",
+        "if lock.acquire(0):\n                    lock.release()",
+        "os.unlink(os.path.join(folder, shard, name))",
+        DIRECTORY + "lock_files_of_killed_holders_are_removed_by_prune_and_held_ones_are_not",
+    ),
+    Mutant(
+        "a shelf's late value is kept out",
+        "stores/shelf.py",
+        "if _generation(database, key) != generation:",
+        "if False:",
+        GUARDS + "a_shelf_keeps_out_a_value_computed_during_a_clear",
+    ),
+    Mutant(
+        "a directory for locks is one's own",
+        "stores/base.py",
+        " and not (POSIX and found.st_mode & 0o022)",
+        "",
+        "stores/test_base.py",
+    ),
+]
+
+
+class Outcome(NamedTuple):
+    """What became of one run."""
+
+    caught: str
+    trouble: str
+    seconds: float
+
+
+class Copy:
+    """A copy of package and tests, in which one mutant at a time lives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        skip = shutil.ignore_patterns("__pycache__")
+        for name in ("memopickle", "tests", "docs", "benchmarks"):
+            shutil.copytree(ROOT / name, folder / name, ignore=skip)
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, folder / name)
+        # By content: an edit that changes neither size nor second must not go unnoticed.
+        mode = compileall.PycInvalidationMode.CHECKED_HASH if hasattr(compileall, "PycInvalidationMode") else None
+        compileall.compile_dir(folder / "memopickle", quiet=2, invalidation_mode=mode)
+
+    def tests(self, selected: str) -> Outcome:
+        """Run some tests, to the first that fails."""
+        started = time.monotonic()
+        try:
+            ended = self.pytest(["-x", f"tests/{selected}"], PATIENCE)
+        except subprocess.TimeoutExpired:
+            return Outcome("", f"hangs for {PATIENCE} s", time.monotonic() - started)
+        seconds = time.monotonic() - started
+        failed = failures(ended.stdout)
+        if ended.returncode == 1 and failed:
+            return Outcome(failed[0], "", seconds)
+        told = f"{ended.stdout[-600:]}{ended.stderr[-300:]}"
+        return Outcome("", f"no test failed, but: {told}" if ended.returncode else "", seconds)
+
+    def red(self, selections: list[str]) -> list[str]:
+        """Return the tests that fail where nothing is broken: they would catch nothing."""
+        ended = self.pytest([f"tests/{selection}" for selection in selections], PATIENCE * 3)
+        failed = failures(ended.stdout)
+        if ended.returncode and not failed:
+            raise SystemExit(f"the tests do not run without a mutation: {ended.stdout[-2000:]}{ended.stderr[-500:]}")
+        return failed
+
+    def pytest(self, arguments: list[str], patience: float) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment(self.folder), capture_output=True, text=True, timeout=patience,
+            check=False,
+        )  # fmt: skip
+
+    def mutated(self, mutant: Mutant) -> Outcome:
+        """Break a guard, run its tests, mend it."""
+        path = self.folder / "memopickle" / mutant.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(mutant.old) != 1:
+            return Outcome("", f"its text fits {mutant.file} {text.count(mutant.old)} times, not once", 0.0)
+        path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        try:
+            return self.tests(mutant.tests)
+        finally:
+            path.write_text(text, encoding="utf-8")
+
+
+def failures(output: str) -> list[str]:
+    """The names of failed tests in what pytest printed."""
+    return re.findall(r"^(?:FAILED|ERROR) tests/(.*?)(?: - .*)?$", output, re.MULTILINE)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "MEMOPICKLE"))}
+    return {**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(mutants: list[Mutant], folder: Path) -> list[Outcome]:
+    """Run the tests unbroken, which must be green, and then every mutant in one of the copies."""
+    copies = [Copy(folder / str(number)) for number in range(COPIES)]
+    selections = sorted({mutant.tests for mutant in mutants})
+    free: queue.Queue[Copy] = queue.Queue()
+
+    def mutated(mutant: Mutant) -> Outcome:
+        copy = free.get()
+        try:
+            return copy.mutated(mutant)
+        finally:
+            free.put(copy)
+
+    with ThreadPoolExecutor(COPIES) as pool:
+        shares = pool.map(lambda number: copies[number].red(selections[number::COPIES] or selections), range(COPIES))
+        red = [name for share in shares for name in share]
+        for copy in copies:
+            free.put(copy)
+        return [told_red(outcome, red) for outcome in pool.map(mutated, mutants)]
+
+
+def told_red(outcome: Outcome, red: list[str]) -> Outcome:
+    """A test that is red without the mutation catches nothing."""
+    return outcome._replace(caught="", trouble="red without the mutation") if outcome.caught in red else outcome
+
+
+def main(words: list[str]) -> int:
+    """Print a table of guards; 1 if one is not guarded by a test."""
+    mutants = [mutant for mutant in MUTANTS if all(word in mutant.guard for word in words)]
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        outcomes = run(mutants, Path(folder))
+    print("| guard | mutation | caught by | s |\n|---|---|---|---|")
+    for mutant, outcome in zip(mutants, outcomes, strict=True):
+        verdict = outcome.caught or outcome.trouble or "SURVIVED"
+        print(f"| {mutant.guard} | {mutant.file}: `{mutant.told()}` | {verdict} | {outcome.seconds:.1f} |")
+    survived = [mutant.guard for mutant, outcome in zip(mutants, outcomes, strict=True) if not outcome.caught]
+    print(f"\n{len(mutants) - len(survived)} of {len(mutants)} caught in {time.monotonic() - started:.0f} s")
+    for guard in survived:
+        print(f"not caught: {guard}")
+    return 1 if survived or not mutants else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
