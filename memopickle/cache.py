@@ -52,7 +52,8 @@ class Cache:
         namespace: part of every key and signature, so that programs that share a store keep apart.
         secret: text or bytes of at least 32 bytes, a :class:`Secret`, or several in a list (the first signs, all
             verify). None: from the environment, else this user's own secret file.
-        on_event: a callable, or several in a list, that gets each :mod:`memopickle.events` record.
+        on_event: a callable, or several in a list, that gets each :mod:`memopickle.events` record; but not those of
+            calls that it makes itself.
         clock: returns the seconds since the epoch.
         defaults: options of ``cached`` for the functions of this cache that don't set them.
 

@@ -6,6 +6,7 @@ An event is built only where a hook is registered. ``function`` is the readable 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.notices import warn_once
@@ -80,7 +81,19 @@ def teller(hooks: Any) -> Callable[[Event], None] | None:
         return None
     several = tuple(hooks) if isinstance(hooks, list | tuple) else (hooks,)
 
+    telling = threading.local()
+
     def tell(event: Event) -> None:
+        # A hook that calls a cached function is not told what it causes itself: that would never end.
+        if getattr(telling, "now", False):
+            return
+        telling.now = True
+        try:
+            tell_all(event)
+        finally:
+            telling.now = False
+
+    def tell_all(event: Event) -> None:
         for hook in several:
             try:
                 hook(event)

@@ -149,7 +149,7 @@ def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple
 def undisturbed(attempt: Callable[[], T]) -> T:
     """Return what ``attempt`` returns; try again where a clear took its folder away between two steps."""
     for _ in range(_ATTEMPTS):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, FileExistsError):
             return attempt()
     return attempt()
 

@@ -1,0 +1,48 @@
+"""A cached function, and the check that a fault in its entry is a miss that is told once."""
+
+import logging
+
+import pytest
+from helpers.functions import Counted, count, reasons
+
+from memopickle.events import BadEntry, Miss
+from tests.faults.tools import leftovers
+
+
+@pytest.fixture
+def double(cache):
+    """A cached function of one argument that counts its calls."""
+    return Counted(cache)
+
+
+@pytest.fixture
+def marker(tmp_path):
+    """The path of a directory that only executed bytes would make; it must not be there in the end."""
+    marker = tmp_path / "marker"
+    yield marker
+    assert not marker.exists(), "stored bytes were executed"
+
+
+@pytest.fixture
+def missed(double, events, caplog, marker):
+    """Check MISS+W: the value is computed, told once with place and reason, and stored anew."""
+    caplog.set_level(logging.WARNING, "memopickle")
+
+    def check(reason="", function=double, argument=3, expected=6):
+        events.clear(), caplog.clear(), function.calls.clear()
+        assert function(argument) == expected
+        assert function.calls == [argument]
+        assert not marker.exists(), "stored bytes were executed"
+        assert reasons(events, Miss) == ["bad entry"]
+        (refusal,) = [event for event in events if isinstance(event, BadEntry)]
+        assert refusal.place == function.path(argument)
+        assert reason in refusal.reason
+        (message,) = caplog.messages
+        assert refusal.place in message
+        assert reason in message
+        events.clear()
+        assert function(argument) == expected
+        assert count(events) == {"Hit": 1}
+
+    yield check
+    assert leftovers(double.cache.store.path) == []

@@ -1,0 +1,56 @@
+"""Starts the processes of worker.py: several on one store, each with a gate of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.flight.crew import Crew, Worker, until
+
+__all__ = ["Team", "until"]
+
+PROGRAM = Path(__file__).with_name("worker.py")
+
+
+class Member(Worker):
+    def __init__(self, url, log, gate, before, environment):
+        self.gate = gate
+        command = [*before, sys.executable, str(PROGRAM), url, str(log), str(gate)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
+        assert self.hear() == "ready"
+
+
+class Team(Crew):
+    """Some processes on one store, whose computations wait until they are let go on."""
+
+    def __init__(self, folder, size, url, before=(), **environment):
+        self.folder = folder
+        self.url = url
+        log = folder / "log"
+        self.workers = [Member(url, log, folder / f"gate{index}", before, environment) for index in range(size)]
+
+    def let(self, *workers):
+        """Let these workers' computations go on, now and later."""
+        for worker in workers or self.workers:
+            worker.gate.touch()
+
+    def until_waiting(self, *workers):
+        until(lambda: all(worker.polls() for worker in workers))
+
+    def start_holder(self, command):
+        """Have the first worker begin to compute; return it and the others."""
+        holder, *others = self.workers
+        begun = len(self.log())
+        holder.tell(command)
+        self.until_computing(begun + 1)
+        return holder, others
+
+    def make_wait(self, command):
+        """Have the first worker compute and the others wait for it."""
+        holder, waiters = self.start_holder(command)
+        for waiter in waiters:
+            waiter.tell(command)
+        self.until_waiting(*waiters)
+        return holder, waiters
