@@ -18,6 +18,7 @@ from memopickle.stores.files import make_directories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, MutableMapping
+    from typing import Literal
 
     from memopickle.locks import KeyLock
     from memopickle.stores.base import Blob
@@ -63,12 +64,12 @@ class ShelveStore(Store):
     def open(self) -> None:
         if os.path.isdir(self.path):
             raise StoreError("the shelf is a directory; give the path of a file", self.path)
-        if dbm.whichdb(self.path) == "":
-            raise StoreError("the file is not a shelf of any dbm known here; choose another path", self.path)
         try:
             make_directories(os.path.dirname(self.path))
-            with suppress(LockTimeoutError), self._database():
-                pass
+            with suppress(LockTimeoutError):
+                self._check_kind()
+                with self._database():
+                    pass
         except OSError as error:
             raise StoreError(
                 f"cannot use the shelf's directory ({error.strerror}); choose another path, or make it writable",
@@ -130,6 +131,11 @@ class ShelveStore(Store):
         with self._database() as database:
             return _remove(database, key)
 
+    def _check_kind(self) -> None:
+        with locked_file(f"{self.path}.lock", _PATIENCE):  # another process may just be making it
+            if dbm.whichdb(self.path) == "" and not _is_unmade(self.path):
+                raise StoreError("the file is not a shelf of any dbm known here; choose another path", self.path)
+
     @contextmanager
     def _database(self) -> Iterator[Database]:
         with locked_file(f"{self.path}.lock", _PATIENCE):
@@ -146,9 +152,10 @@ class ShelveStore(Store):
         if _lost_index(self.path):
             self._restore_index()
         deadline = real_clock() + _PATIENCE
+        flag: Literal["n", "c"] = "n" if _is_unmade(self.path) else "c"
         while True:
             try:
-                return dbm.open(self.path, "c", 0o600)
+                return dbm.open(self.path, flag, 0o600)
             except Exception as error:  # a damaged file makes a dbm raise anything
                 # gdbm lets one writer in, or readers: a program that uses the shelf without us may be at it.
                 if getattr(error, "errno", None) != errno.EAGAIN or real_clock() >= deadline:
@@ -173,6 +180,14 @@ class _ShelfWriter(Writer):
 
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         return self._shelf.publish(self._key, chunks, self._generation)
+
+
+def _is_unmade(path: str) -> bool:
+    """Tell whether there is an empty file of no kind yet: whoever made it was killed."""
+    try:
+        return os.path.getsize(path) == 0 and dbm.whichdb(path) == ""
+    except OSError:
+        return False
 
 
 def _lost_index(path: str) -> bool:

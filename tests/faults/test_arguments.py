@@ -200,14 +200,14 @@ async def nothing():
 
 
 UNSTORABLE = {
-    "lambda": (lambda: lambda: None, "pickle"),
+    "lambda": (lambda: lambda: None, "lambda"),
     "refuses": (Refusing, "not me"),
     "local class": (lambda: type("Local", (), {})(), "Local"),
     "generator": (lambda: (number for number in ()), "generator"),
     "coroutine": (nothing, "coroutine"),
     "open file": (lambda: open(os.devnull), "TextIOWrapper"),  # noqa: SIM115
     "lock": (threading.Lock, "lock"),
-    "event loop": (asyncio.new_event_loop, "pickle"),
+    "event loop": (asyncio.new_event_loop, "Error"),
     "in a list": (lambda: [1, {"deep": threading.Lock()}], "lock"),
 }
 

@@ -2,6 +2,7 @@
 
 import dbm
 import dbm.dumb
+import gc
 import json
 import logging
 import os
@@ -142,6 +143,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # dbm.sqlite3 leaves what it can't open
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_95_a_shelf_of_another_kind_is_an_error_and_stays_as_it_is(tmp_path, kind):
     path = tmp_path / "shelf"
@@ -152,6 +154,15 @@ def test_95_a_shelf_of_another_kind_is_an_error_and_stays_as_it_is(tmp_path, kin
     assert caught.value.place == str(path)
     assert double.calls == []
     assert path.read_bytes() == FOREIGN[kind]
+    del caught
+    gc.collect()
+
+
+def test_95_an_empty_file_is_a_shelf_whose_maker_was_killed(tmp_path):
+    (tmp_path / "shelf").touch()
+    double = Counted(Cache(ShelveStore(tmp_path / "shelf"), secret=SECRET))
+    assert [double(3), double(3)] == [6, 6]
+    assert double.calls == [3]
 
 
 def test_95_a_shelf_of_somebody_elses_keeps_what_is_in_it(tmp_path):
