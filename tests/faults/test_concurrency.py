@@ -336,6 +336,9 @@ def cross(team):
     assert [one.hear(), other.hear()] == ["2", "4"]
     assert len(team.computed()) in (3, 4)  # who gave up first may have stored what the other waits for
     assert [one.ask("right 3"), other.ask("left 3")] == ["4", "2"]
+    for worker in team.workers:  # in peace: killed, faketime leaves things behind
+        worker.process.stdin.close()
+        assert worker.process.wait(PATIENCE) == 0
     assert_nothing_is_locked(team.url)
 
 
