@@ -76,17 +76,6 @@ class NoLock:
         pass
 
 
-#: Locks that a computation near the end of the stack took, but had no room left to let go of.
-_unreleased: list[BaseFileLock] = []
-
-
-def release_leftovers() -> None:
-    """Let go of what could not be let go of before."""
-    while _unreleased:
-        with suppress(IndexError):  # another thread was first
-            _unreleased.pop().release(force=True)
-
-
 class FileKeyLock:
     """A lock file at ``path``, whose folder exists."""
 
@@ -100,7 +89,6 @@ class FileKeyLock:
     def acquire(self, limit: float | None) -> bool:
         import filelock  # 33 ms: only on a miss
 
-        release_leftovers()
         lock = filelock.FileLock(
             self._path, mode=0o600, thread_local=False, fallback_to_soft=False, on_acquired=self._acquired
         )
@@ -144,11 +132,8 @@ class FileKeyLock:
         except OSError:
             pass  # the folder went away, or became read-only: the next one locks the file that stays
         finally:
-            lock, self._lock, self._mine = self._lock, None, None
-            try:
-                lock.release()
-            except RecursionError:
-                _unreleased.append(lock)
+            self._lock.release()
+            self._lock = self._mine = None
 
 
 def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple[KeyLock, bool]:
@@ -174,7 +159,6 @@ def locked_file(path: str, patience: float) -> Iterator[None]:
     """Hold the lock file at ``path``, which stays; LockTimeoutError after ``patience`` seconds."""
     import filelock
 
-    release_leftovers()
     deadline = real_clock() + patience
     lock = filelock.FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
     try:
@@ -184,10 +168,7 @@ def locked_file(path: str, patience: float) -> Iterator[None]:
     try:
         yield
     finally:
-        try:
-            lock.release()
-        except RecursionError:
-            _unreleased.append(lock)
+        lock.release()
 
 
 def _identity(file: str | int) -> tuple[int, int, int] | None:
