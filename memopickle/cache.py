@@ -271,7 +271,7 @@ class Cache:
         counts: dict[str, tuple[int, int]] = {}
         for memo in list(self._memos):
             hits, misses = counts.get(memo.name, (0, 0))
-            counts[memo.name] = hits + memo.hits, misses + memo.misses
+            counts[memo.name] = hits + memo.counts.hits, misses + memo.counts.misses
         return counts
 
 

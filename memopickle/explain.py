@@ -132,7 +132,7 @@ def _judge(memo: Memo, key: str) -> tuple[str, str]:
 
 
 def _judge_found(memo: Memo, found: Found) -> tuple[str, str]:
-    stale = memo.stale(found)
+    stale = memo.lookup.stale(found)
     if stale:
         return _why_stale(memo, found, stale)
     found.value()

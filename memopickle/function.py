@@ -123,7 +123,7 @@ class CachedFunction(Generic[P, R]):
         if memo is None:
             return CacheInfo(0, 0, None, None)
         maxsize, currsize = memo.extent()
-        return CacheInfo(memo.hits, memo.misses, maxsize, currsize)
+        return CacheInfo(memo.counts.hits, memo.counts.misses, maxsize, currsize)
 
     def cache_parameters(self) -> dict[str, object]:
         """Return the options that were given; changing the dict changes nothing."""
@@ -133,7 +133,7 @@ class CachedFunction(Generic[P, R]):
         """Remove every stored result of this function (of a method: for all instances), and reset the counts."""
         memo = self._bound()
         memo.clear()
-        memo.hits = memo.misses = 0
+        memo.counts.hits = memo.counts.misses = 0
 
     def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the store key of a call."""

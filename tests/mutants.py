@@ -287,10 +287,10 @@ MUTANTS = [
     # -- the path of a call
     Mutant(
         "the second look, under the lock",
-        "memo.py",
-        "value = self._look(call.key, QUIET)\n"
+        "runner.py",
+        "value = self._lookup.value(call.key, QUIET)\n"
         "        if value is not MISSING:\n"
-        "            self.hits += 1\n"
+        "            self._counts.hits += 1\n"
         "            return value\n"
         "        if flight.lock.handed_over:",
         "if flight.lock.handed_over:",
@@ -298,7 +298,7 @@ MUTANTS = [
     ),
     Mutant(
         "waiters don't queue after a holder that stored nothing",
-        "memo.py",
+        "runner.py",
         "if flight.lock.handed_over:",
         "if False:",
         GUARDS + "waiters_compute_side_by_side_when_the_holder_stored_nothing",
@@ -312,8 +312,8 @@ MUTANTS = [
     ),
     Mutant(
         "edited code is stale under a version",
-        "memo.py",
-        "if found.code != self._code and self._tracked:",
+        "lookup.py",
+        "if self._code is not None and found.code != self._code:",
         "if False:",
         "test_explain.py::test_edited_code_is_told_under_a_version_too",
     ),

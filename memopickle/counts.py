@@ -1,0 +1,20 @@
+"""What one function's calls came to, in this process."""
+
+from __future__ import annotations
+
+__all__ = ["Counts"]
+
+
+class Counts:
+    """Plain ints, so that a hit costs one increment.
+
+    No lock guards them: threads of a free-threaded build may lose a count, and nothing else depends on them.
+    """
+
+    __slots__ = ("hits", "misses")
+
+    def __init__(self) -> None:
+        #: Calls that returned a stored result.
+        self.hits = 0
+        #: Calls that ran the function, or raised what another's run raised.
+        self.misses = 0
