@@ -24,9 +24,10 @@ class Binder(NamedTuple):
 
     names: tuple[str, ...]
     bind: Callable[..., tuple[Any, ...]]
+    shape: Shape
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """A signature, as far as binding goes."""
 
     positional_only: tuple[str, ...]
@@ -40,6 +41,23 @@ class _Shape(NamedTuple):
     def names(self) -> tuple[str, ...]:
         every = (*self.positional_only, *self.positional, self.varargs, *self.keyword_only, self.varkeywords)
         return tuple(name for name in every if name)
+
+    def signature(self) -> str:
+        """Return the parameters as they stand in a ``def``, without defaults."""
+        parts = list(self.positional_only)
+        if parts:
+            parts.append("/")
+        parts += self.positional
+        if self.varargs or self.keyword_only:
+            parts.append("*" + self.varargs)
+        parts += self.keyword_only
+        if self.varkeywords:
+            parts.append("**" + self.varkeywords)
+        return ", ".join(parts)
+
+    def passed_on(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the parameters that a call passes on by position, and by name."""
+        return (*self.positional_only, *self.positional), self.keyword_only
 
     def named_defaults(self) -> Iterable[tuple[str, object]]:
         plain = (*self.positional_only, *self.positional)
@@ -74,16 +92,16 @@ def make_binder(
     ignored = frozenset(ignore)
     kept = tuple(name for name in shape.names() if name not in ignored)
     sentinels = {name: value for name, value in shape.named_defaults() if name in kept and not has_key(value)}
-    return Binder(kept, _compile(shape, kept, sentinels))
+    return Binder(kept, _compile(shape, kept, sentinels), shape)
 
 
-def _compile(shape: _Shape, kept: tuple[str, ...], sentinels: dict[str, object]) -> Callable[..., tuple[Any, ...]]:
+def _compile(shape: Shape, kept: tuple[str, ...], sentinels: dict[str, object]) -> Callable[..., tuple[Any, ...]]:
     scope: dict[str, Any] = {"__sentinels__": sentinels, "__defaults__": {name: Default(name) for name in sentinels}}
     values = (
         f"__defaults__[{name!r}] if {name} is __sentinels__[{name!r}] else {name}" if name in sentinels else name
         for name in kept
     )
-    source = f"def bind({_signature(shape)}): return ({''.join(value + ', ' for value in values)})"
+    source = f"def bind({shape.signature()}): return ({''.join(value + ', ' for value in values)})"
     exec(source, scope)  # noqa: S102  made of identifiers that a compiler has already accepted
     bind: FunctionType = scope["bind"]
     bind.__defaults__ = shape.defaults
@@ -91,44 +109,31 @@ def _compile(shape: _Shape, kept: tuple[str, ...], sentinels: dict[str, object])
     return bind
 
 
-def _signature(shape: _Shape) -> str:
-    parts = list(shape.positional_only)
-    if parts:
-        parts.append("/")
-    parts += shape.positional
-    if shape.varargs or shape.keyword_only:
-        parts.append("*" + shape.varargs)
-    parts += shape.keyword_only
-    if shape.varkeywords:
-        parts.append("**" + shape.varkeywords)
-    return ", ".join(parts)
-
-
-def _shape(function: Callable[..., Any]) -> _Shape:
+def _shape(function: Callable[..., Any]) -> Shape:
     return _shape_of_code(function) if isinstance(function, FunctionType) else _shape_of_callable(function)
 
 
-def _shape_of_code(function: FunctionType) -> _Shape:
+def _shape_of_code(function: FunctionType) -> Shape:
     code = function.__code__
     names = code.co_varnames
     first_keyword = code.co_argcount
     rest = first_keyword + code.co_kwonlyargcount
     varargs = names[rest] if code.co_flags & _VARARGS else ""
     varkeywords = names[rest + bool(varargs)] if code.co_flags & _VARKEYWORDS else ""
-    return _Shape(
+    return Shape(
         names[: code.co_posonlyargcount], names[code.co_posonlyargcount : first_keyword], varargs,
         names[first_keyword:rest], varkeywords, function.__defaults__ or (), function.__kwdefaults__ or {},
     )  # fmt: skip
 
 
-def _shape_of_callable(function: Callable[..., Any]) -> _Shape:
+def _shape_of_callable(function: Callable[..., Any]) -> Shape:
     """Return the shape of a builtin, a partial or a callable object, by what ``inspect`` finds out about it."""
     import inspect  # 17 ms, and almost all cached callables are plain functions
 
     try:
         parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
     except ValueError:  # some builtins don't tell
-        return _Shape((), (), "args", (), "kwargs", (), {})
+        return Shape((), (), "args", (), "kwargs", (), {})
     by_kind = {kind: [p for p in parameters if p.kind is kind] for kind in inspect._ParameterKind}
     kinds = inspect.Parameter
     plain = by_kind[kinds.POSITIONAL_ONLY] + by_kind[kinds.POSITIONAL_OR_KEYWORD]
@@ -136,7 +141,7 @@ def _shape_of_callable(function: Callable[..., Any]) -> _Shape:
     def names(kind: inspect._ParameterKind) -> tuple[str, ...]:
         return tuple(p.name for p in by_kind[kind])
 
-    return _Shape(
+    return Shape(
         names(kinds.POSITIONAL_ONLY),
         names(kinds.POSITIONAL_OR_KEYWORD),
         "".join(names(kinds.VAR_POSITIONAL)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from weakref import WeakSet
 
+from memopickle import logs, settings
+from memopickle.background import Background
 from memopickle.catalog import (
     BadStored,
     EntryInfo,
@@ -14,11 +16,12 @@ from memopickle.catalog import (
     function_names,
     matches,
 )
-from memopickle.entry import Codec
+from memopickle.entry import EXCEPTION, VALUE, Codec
 from memopickle.errors import ConfigurationError, StoreError
 from memopickle.events import teller
 from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
 from memopickle.flight import Flights
+from memopickle.forking import Guard
 from memopickle.function import CachedFunction, decorate
 from memopickle.options import Options
 from memopickle.secret import find_secrets
@@ -37,11 +40,14 @@ if TYPE_CHECKING:
     from memopickle.options import OptionValues
     from memopickle.serializers import Serializer
     from memopickle.signing import Signer
+    from memopickle.stats import Book
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 __all__ = ["Cache"]
+
+_guard = Guard()  # of the making of books
 
 
 class Cache:
@@ -75,8 +81,10 @@ class Cache:
         self.namespace = namespace
         self.clock = clock
         self.flights = Flights()
+        self.background = Background()
         #: Tells the hooks, None where there are none: no event is built for nobody.
         self.emit = teller(on_event)
+        self._book: Book | None = None
         self._defaults = Options(**defaults)
         self._signers: list[Signer] | None = None if secret is None else find_secrets(secret)
         # Weak: a closure that was decorated and dropped must not live on for its counts.
@@ -118,8 +126,10 @@ class Cache:
         """Open the store and make the memo of a function; its captured values are read now. Internal."""
         from memopickle.opening import open_memo  # 20 ms that who only decorates, or clears, need not pay
 
-        memo = open_memo(self, function, options.over(self._defaults), self._namespace_of(function))
+        complete = settings.complete(function, options, self._defaults, self.store)
+        memo = open_memo(self, function, complete, self._namespace_of(function))
         self._memos.add(memo)
+        logs.log(lambda: f"settings of {memo.name}: {settings.describe(function, options, self._defaults, self.store)}")
         return memo
 
     # -- what is stored ------------------------------------------------------------------------------------------
@@ -145,11 +155,16 @@ class Cache:
             expired: only those expired by the ttl that they were stored under.
 
         Several filters must all apply. An entry whose head can't be read has no age, and goes only without filters.
-        Without a filter, values that are being computed are kept out of the store as well. The modules whose
+        Without a filter by age, values that are being computed are kept out of the store as well; by name, however,
+        not those of a function that has no entry yet and that only another process has called. The modules whose
         functions filled the cache need not be importable, and the secret is not needed.
 
         """
-        prefixes = list(self._prefixes(function))
+        count = self._clear(list(self._prefixes(function)), older_than, expired)
+        logs.log(lambda: f"cleared {count} entries" + ("" if function is None else f" of {function!r}"))
+        return count
+
+    def _clear(self, prefixes: list[str], older_than: object, expired: bool) -> int:
         if older_than is None and not expired:
             return sum(self._clear_prefix(prefix) for prefix in prefixes)
         now = microseconds(self.clock)
@@ -161,7 +176,9 @@ class Cache:
 
     def prune(self) -> int:
         """Remove expired entries and what killed writers left behind; return how many entries."""
-        return self.store.prune(microseconds(self.clock))
+        count = self.store.prune(microseconds(self.clock))
+        logs.log(lambda: f"pruned {count} entries")
+        return count
 
     def verify(self) -> Verification:
         """Check every signature; nothing is unpickled, and nothing removed."""
@@ -175,13 +192,13 @@ class Cache:
         return Verification(good, bad)
 
     def stats(self) -> list[FunctionStats]:
-        """Return entries and bytes of each function, with this process's hits and misses, most bytes first."""
-        stored = self._stored()
-        counts = self._counts()
-        rows = [
-            FunctionStats(name, *stored.get(name, (0, 0)), *counts.get(name, (0, 0))) for name in {*stored, *counts}
-        ]
-        return sorted(rows, key=lambda row: (-row.bytes, row.function))
+        """Return what is stored of each function and what became of its calls, most bytes first; see FunctionStats.
+
+        Writes down what this process has counted. No payload is read; one head is, of each function.
+        """
+        from memopickle.figures import rows  # for those who ask
+
+        return rows(self.store, self._prefix(), self.book.totals())
 
     def explain_misses(self, function: object = None, least: float = 0.5) -> list[MissReport]:
         """Find the arguments that make a cache useless: in which alone many of a function's entries differ.
@@ -204,6 +221,15 @@ class Cache:
         """Let go of what the store holds open; it opens again when used again."""
         self.store.close()
 
+    @property
+    def book(self) -> Book:
+        """The statistics of this cache. Internal."""
+        from memopickle.stats import Book  # at the first call, or for those who ask
+
+        with _guard:
+            self._book = self._book or Book(self)
+            return self._book
+
     # -- details -------------------------------------------------------------------------------------------------
 
     def _prefix(self) -> str:
@@ -216,7 +242,9 @@ class Cache:
         if function is None:
             yield self._prefix()
         elif isinstance(function, str):
-            for part, name in function_names(self.store, self._prefix()).items():
+            # Entries tell the names; but a function whose first value is still being computed has none.
+            called = {memo.keys.prefix: memo.name for memo in list(self._memos)}
+            for part, name in {**function_names(self.store, self._prefix()), **called}.items():
                 if matches(name, function):
                     yield part
         elif callable(function):
@@ -246,33 +274,18 @@ class Cache:
         try:
             blob = self.store.get(key)
             if blob is not None:
-                self.codec(info.namespace if info else self.namespace).decode(key, blob)
+                self.codec(info.namespace if info else self.namespace).verify(key, blob)
         except StoreError as error:
             return error.message
         except OSError as error:
             return str(error)
         return None
 
-    def codec(self, namespace: str, serializer: Serializer = PICKLE) -> Codec:
+    def codec(self, namespace: str, serializer: Serializer = PICKLE, compress: str | None = None) -> Codec:
         """Return what signs and verifies the entries of a namespace; SecretError, UnavailableError. Internal."""
         if self._signers is None:
             self._signers = find_secrets()
-        return Codec(self._signers, namespace, serializer)
-
-    def _stored(self) -> dict[str, tuple[int, int]]:
-        found: dict[str, tuple[int, int]] = {}
-        for part, name in function_names(self.store, self._prefix()).items():
-            sizes = [self.store.size(key) for key in self.store.keys(part)]
-            entries, size = found.get(name, (0, 0))
-            found[name] = entries + len(sizes), size + sum(sizes)
-        return found
-
-    def _counts(self) -> dict[str, tuple[int, int]]:
-        counts: dict[str, tuple[int, int]] = {}
-        for memo in list(self._memos):
-            hits, misses = counts.get(memo.name, (0, 0))
-            counts[memo.name] = hits + memo.counts.hits, misses + memo.counts.misses
-        return counts
+        return Codec(self._signers, namespace, serializer, kinds=(VALUE, EXCEPTION), compress=compress)
 
 
 def _remake(kind: type[Cache], store: Store, namespace: str, defaults: Options) -> Cache:

@@ -36,7 +36,7 @@ class CallKeys:
     def __init__(
         self, function: Callable[..., Any], identity: Fingerprint, options: Options, namespace: str, serializer: str
     ) -> None:
-        binder = make_binder(function, options.ignore, _has_key)
+        self.binder = binder = make_binder(function, options.ignore, _has_key)
         #: Returns the values of a call that take part in its key; TypeError for a wrong call.
         self.bind = binder.bind
         #: The user's ``key=``, whose answer stands in for these values.
@@ -50,6 +50,8 @@ class CallKeys:
         if options.version is not None:
             self._described["version"] = options.version
         self._variant = _variant(identity, options.version, serializer)
+        #: The variants of the versions that can be migrated from.
+        self._older = {version: _variant(identity, version, serializer) for version in options.migrate}
         self._names = binder.names if options.key is None else ("key",)
         self._state = _state(self._names, identity, options.key)
 
@@ -68,6 +70,10 @@ class CallKeys:
                 keys.encode(value, name)  # raises again, with the name of the parameter
             raise
         return join(self.prefix, state.hexdigest(), self._variant)
+
+    def of_version(self, key: str, version: int) -> str:
+        """Return the key that a call had under an older version."""
+        return key.removesuffix(self._variant) + self._older[version]
 
     def describe(self, values: tuple[Any, ...]) -> dict[str, Any]:
         """Return an entry's metadata: readable names, and which argument had which digest."""

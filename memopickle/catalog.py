@@ -66,13 +66,48 @@ class Verification(NamedTuple):
 
 
 class FunctionStats(NamedTuple):
-    """What is known of one function: entries and bytes stored, hits and misses of this process."""
+    """What is stored of one function, and what became of its calls.
+
+    Calls are those of all processes that have used the place since its statistics began, as far as they have written
+    them down; see docs/how-to/metrics.md for when they do. Nothing of it is verified.
+    """
 
     function: str
+    #: Entries stored, and their bytes.
     entries: int
     bytes: int
+    #: Calls that returned a stored result.
     hits: int
+    #: Calls that ran the function, or raised what another's run raised.
     misses: int
+    #: How often the look-up found nothing usable, by reason (as of the Miss event), the most frequent first. Their
+    #: sum may exceed the misses: a call that waits for another's result finds nothing at first.
+    reasons: dict[str, int]
+    #: Runs of the function that ended, and those of them that raised.
+    computations: int
+    errors: int
+    #: Results stored, and their bytes, also those replaced or removed since.
+    stores: int
+    stored_bytes: int
+    #: What computing the stored results took, in seconds.
+    seconds: float
+    #: The first and last use, seconds since the epoch; None if unknown.
+    first: float | None
+    last: float | None
+    #: When the oldest and newest entry were stored, as their files say, seconds since the epoch; None if unknown.
+    oldest: float | None
+    newest: float | None
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Hits per call, 0 to 1; None without calls."""
+        calls = self.hits + self.misses
+        return self.hits / calls if calls else None
+
+    @property
+    def saved(self) -> float:
+        """The seconds that hits have saved: each as much as computing a stored result took on average."""
+        return self.hits * self.seconds / self.stores if self.stores else 0.0
 
 
 def describe(store: Store, key: str) -> EntryInfo | None:

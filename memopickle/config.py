@@ -1,4 +1,4 @@
-"""The default cache, and what the environment says about it."""
+"""The default cache, and what the environment and the project's settings file say about it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, WeakValueDictionary
 
+from memopickle import settings as settings_file
 from memopickle.cache import Cache
-from memopickle.errors import StoreError, UnavailableError
+from memopickle.errors import ConfigurationError, StoreError, UnavailableError
 from memopickle.forking import Guard
 from memopickle.stores.base import Store
 from memopickle.stores.directory import DirectoryStore
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memopickle.function import CachedFunction
+    from memopickle.projecttable import ProjectTable
 
 __all__ = ["as_store", "cache_of", "configure", "default_cache", "follow"]
 
@@ -42,8 +44,9 @@ class ProjectsCache(Cache):
 def default_cache() -> Cache:
     """Return the cache of functions decorated without a store, made when first asked for.
 
-    Its place: ``MEMOPICKLE_STORE`` (a store URL), ``MEMOPICKLE_DIR`` (a directory), else this user's cache
-    directory. All projects share it; each function's namespace is the folder its package was imported from.
+    Its place: ``MEMOPICKLE_STORE`` (a store URL), ``MEMOPICKLE_DIR`` (a directory), ``store`` or ``dir`` of the
+    project's settings file, else this user's cache directory. All projects share it; each function's namespace is the
+    folder its package was imported from.
     """
     global _default  # noqa: PLW0603
     with _guard:
@@ -60,10 +63,12 @@ def configure(store: Store | str | os.PathLike[str] | None = None, **settings: A
         settings: ``secret``, ``on_event``, ``clock`` and defaults for options, as of :class:`Cache`; with
             ``namespace`` all functions share that one, in place of one for each project.
 
-    Functions decorated before use the new cache from their next call on; what the old one holds stays there.
+    Functions decorated before use the new cache from their next call on; what the old one holds stays there. The
+    project's settings file is read anew.
 
     """
     global _default  # noqa: PLW0603
+    settings_file.reread()
     kind = Cache if "namespace" in settings else ProjectsCache
     chosen = kind(_default_store() if store is None else as_store(store), **settings)
     with _guard:
@@ -114,9 +119,29 @@ def _default_store() -> Store:
         return open_store(url)
     if path := os.environ.get("MEMOPICKLE_DIR"):
         return DirectoryStore(path)
+    return _project_store() or _users_store()
+
+
+def _project_store() -> Store | None:
+    table = settings_file.project_table()
+    if table is None:
+        return None
+    try:
+        return _named_store(table)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{table.where('store' if table.store else 'dir')}: {error}") from None
+
+
+def _named_store(table: ProjectTable) -> Store | None:
+    if table.store:
+        return open_store(table.store)
+    return DirectoryStore(table.dir) if table.dir else None
+
+
+def _users_store() -> Store:
     import platformdirs  # 16 ms, only where no place is configured
 
     path = platformdirs.user_cache_dir("memopickle", appauthor=False)
     if not os.path.isabs(path):
         raise UnavailableError("this user has no home directory; set MEMOPICKLE_DIR. Until then nothing is cached")
-    return _UserDirectory(path)
+    return _UserDirectory(path, max_bytes="1GiB")

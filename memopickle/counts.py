@@ -11,10 +11,19 @@ class Counts:
     No lock guards them: threads of a free-threaded build may lose a count, and nothing else depends on them.
     """
 
-    __slots__ = ("hits", "misses")
+    __slots__ = ("_before", "hits", "misses")
 
     def __init__(self) -> None:
         #: Calls that returned a stored result.
         self.hits = 0
         #: Calls that ran the function, or raised what another's run raised.
         self.misses = 0
+        self._before = 0, 0
+
+    def since_reset(self) -> tuple[int, int]:
+        """Return hits and misses since the last reset."""
+        return self.hits - self._before[0], self.misses - self._before[1]
+
+    def reset(self) -> None:
+        """Begin anew for ``since_reset``; the counts themselves only grow, so that no statistics are lost."""
+        self._before = self.hits, self.misses

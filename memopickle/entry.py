@@ -1,38 +1,47 @@
-"""One stored entry: a fixed header, metadata, the pickled stream, a table of buffers, a MAC, and the buffers.
+"""One stored entry: a fixed header, metadata, the serialized stream, a table of buffers, a MAC, and the buffers.
 
-=====  ====  ==================================================================
-bytes  type  field (little-endian)
-=====  ====  ==================================================================
-0-3    4s    magic, ``mpkl``
-4-5    u16   format, 1
-6-7    u16   kind, 0 = a returned value
-8-15   8s    key id: which secret and algorithm signed; an untrusted hint
-16-23  i64   created, microseconds since the epoch
-24-31  i64   expires, microseconds since the epoch, 2**63-1 = never; the ttl as it was when storing
-32-39  i64   cost, nanoseconds that computing the value took
-40-55  16s   first half of the digest of the function's code, zeros where code is not tracked
-56-59  u32   length M of the metadata
-60-63  u32   number B of buffers
-64-71  u64   length S of the stream
-=====  ====  ==================================================================
-
-then M bytes of metadata (JSON, UTF-8), S bytes of stream, B times a length (u64) and a keyed digest (32 bytes),
-the MAC (32 bytes), and each buffer, preceded by zeros up to a multiple of 64 from the entry's beginning. Nothing
-follows. The MAC covers the context (purpose, namespace, serializer), the store key, and every byte before it, so
-that neither can be exchanged; through the table it covers the buffers.
+After the header (:mod:`memopickle.header`) come M bytes of metadata (JSON, UTF-8), S bytes of stream, B rows (length
+as stored u64, length uncompressed u64, flags u32, keyed digest of what is stored 32 bytes), the MAC (32 bytes), and
+each buffer, preceded by zeros up to a multiple of 64 from the entry's beginning. Nothing follows. The MAC covers the
+context (purpose, namespace, serializer), the store key, and every byte before it, so that neither can be exchanged;
+through the table it covers the buffers. A stream or buffer whose two lengths are equal is stored as it is, any other
+is compressed by the algorithm that the header names and that the reader expects.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from memopickle.buffers import PLAIN, ROW, Part, Source, Stored, aligned, check_buffers, rows, writable
+from memopickle.compression import algorithm_name, find_compression
 from memopickle.errors import BadPayloadError, BadSignatureError, UnknownFormatError
-from memopickle.expiry import NEVER
+from memopickle.header import (
+    CODE_SIZE,
+    EXCEPTION,
+    FORMAT,
+    HEADER,
+    PREFIX_SIZE,
+    SIGNED,
+    SNAPSHOT,
+    VALUE,
+    Facts,
+    Header,
+    check_format,
+    pack_header,
+    prefix,
+    read_header,
+    read_metadata,
+)
+from memopickle.outofband import is_plain
+from memopickle.pages import LARGE
+from memopickle.serializers import PickleSerializer
 from memopickle.signing import MAC_SIZE, Mac, Signer, frame, same_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from memopickle.serializers import Serializer
 
@@ -40,97 +49,86 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODE_SIZE",
+    "EXCEPTION",
     "FORMAT",
     "HEADER",
+    "SIGNED",
+    "SNAPSHOT",
+    "VALUE",
     "Codec",
     "Entry",
     "Facts",
     "Header",
+    "Source",
     "pack_header",
     "read_header",
     "read_metadata",
 ]
 
-MAGIC = b"mpkl"
-FORMAT = 1
-ALIGNMENT = 64
-CODE_SIZE = 16
-HEADER = struct.Struct("<4sHH8sqqq16sIIQ")
-_ROW = struct.Struct("<Q32s")
-
-
-class Header(NamedTuple):
-    """The fixed part, as it stands in the bytes; not verified."""
-
-    magic: bytes
-    format: int
-    kind: int
-    key_id: bytes
-    created: int
-    expires: int
-    cost: int
-    code: bytes
-    metadata_size: int
-    buffer_count: int
-    stream_size: int
-
-
-class Facts(NamedTuple):
-    """What is signed along with a value; times as in the header, ``metadata`` as JSON."""
-
-    created: int
-    expires: int = NEVER
-    cost: int = 0
-    code: bytes = b"\0" * CODE_SIZE
-    metadata: bytes = b"{}"
+#: What is read of a file at first, and is all of its head unless stream or metadata are large.
+_HEAD = 16384
 
 
 class Entry:
     """A verified entry, not yet unpickled. It keeps what was read and cuts out of it what is asked for."""
 
-    __slots__ = ("_data", "_header", "_serializer", "buffers")
+    __slots__ = ("_codec", "_data", "_header", "_stored", "code", "cost", "created", "expires")
 
-    def __init__(
-        self, header: tuple[Any, ...], data: memoryview, buffers: Sequence[memoryview], serializer: Serializer
-    ) -> None:
+    def __init__(self, header: tuple[Any, ...], data: Blob, stored: Sequence[Stored], codec: Codec) -> None:
         self._header = header
+        self.created: int = header[2]
+        self.expires: int = header[3]
+        self.cost: int = header[4]
+        self.code: bytes = header[5]
         self._data = data
-        self._serializer = serializer
-        self.buffers = buffers
+        self._stored = stored
+        self._codec = codec
 
     @property
-    def created(self) -> int:
-        created: int = self._header[4]
-        return created
+    def header(self) -> Header:
+        return Header(*self._header)
 
     @property
-    def expires(self) -> int:
-        expires: int = self._header[5]
-        return expires
+    def facts(self) -> Facts:
+        """What was signed along with the value."""
+        metadata = bytes(self.metadata)
+        return Facts(self.created, self.expires, self.cost, self.code, metadata, self.ttl, self._header[0][6])
 
     @property
-    def cost(self) -> int:
-        cost: int = self._header[6]
-        return cost
+    def ttl(self) -> int:
+        """The ttl when it was stored, microseconds."""
+        ttl: int = self._header[10]
+        return ttl
 
     @property
-    def code(self) -> bytes:
-        code: bytes = self._header[7]
-        return code
+    def raises(self) -> bool:
+        """Whether it is an exception, not a value."""
+        return bool(self._header[0][6] == EXCEPTION)
 
     @property
-    def metadata(self) -> memoryview:
-        return self._data[HEADER.size : HEADER.size + self._header[8]]
+    def metadata(self) -> Blob:
+        return self._data[HEADER.size : HEADER.size + self._header[6]]
 
     @property
-    def stream(self) -> memoryview:
-        start = HEADER.size + self._header[8]
-        return self._data[start : start + self._header[10]]
+    def stream(self) -> Blob:
+        """The stream as it is stored."""
+        start = HEADER.size + self._header[6]
+        return self._data[start : start + self._header[8]]
+
+    @property
+    def buffers(self) -> list[memoryview]:
+        """The buffers as they are stored."""
+        return [stored.data for stored in self._stored]
 
     def value(self) -> Any:
         """Unpickle the value; BadPayloadError, with the reason, if it can't be made any more."""
+        _, _, _, _, _, _, metadata, _, size, raw_size, _ = self._header
+        start = HEADER.size + metadata
+        stream = self._data[start : start + size]
         try:
-            return self._serializer.decode(self.stream, list(map(_writable, self.buffers)))
+            if size == raw_size and not self._stored:
+                return self._codec.loads(stream)
+            return self._codec.load(stream, raw_size, self._stored)
         except BadPayloadError:
             raise
         except Exception as error:
@@ -138,13 +136,29 @@ class Entry:
 
 
 class Codec:
-    """Encodes and decodes the entries of one namespace and serializer, with one set of secrets.
+    """Encodes and decodes the entries of one purpose, namespace, serializer and compression, with a set of secrets.
 
-    Safe to share between threads. The algorithm is the signers', never the entry's choice.
+    Args:
+        signers: the first signs, all verify. The algorithm is theirs, never the entry's choice.
+        namespace: signed along; no entry of another one is read.
+        serializer: makes the stream and the buffers; its name is signed along.
+        purpose: signed along, so that what was signed for one use is refused in every other.
+        kinds: what may be read, of VALUE, EXCEPTION, SNAPSHOT and SIGNED; the first is what is written if not told.
+        compress: the one algorithm that is written and read, or None. ConfigurationError if it is not installed.
+
+    Safe to share between threads.
+
     """
 
     def __init__(
-        self, signers: Sequence[Signer], namespace: str, serializer: Serializer, purpose: str = "cache"
+        self,
+        signers: Sequence[Signer],
+        namespace: str,
+        serializer: Serializer,
+        purpose: str = "cache",
+        *,
+        kinds: Sequence[int] = (VALUE,),
+        compress: str | None = None,
     ) -> None:
         context = frame(purpose.encode(), namespace.encode("utf-8", "surrogatepass"), serializer.name.encode())
         macs = [signer.bind(context) for signer in signers]
@@ -152,108 +166,117 @@ class Codec:
         # The first wins where a secret is listed twice; dict() keeps the last of equal keys.
         self._by_key_id: dict[bytes, Mac] = {mac.key_id: mac for mac in reversed(macs)}
         self._serializer = serializer
+        #: Makes the value of a stream that is not compressed and has no buffers.
+        self.loads: Callable[[Any], Any] = partial(serializer.decode, buffers=())
+        if isinstance(serializer, PickleSerializer):
+            self.loads = serializer.loads
+        self._compression = find_compression(compress)
+        number = self._compression.number if self._compression else 0
+        self._prefixes = {kind: prefix(kind, number) for kind in kinds}
+        self._accepted = frozenset(self._prefixes.values())
+        self._kind = kinds[0]
 
-    def encode(self, key: str, value: Any, facts: Facts) -> list[Blob]:
+    def encode(self, key: str, value: Any, facts: Facts, kind: int | None = None) -> list[Blob]:
         """Return the entry in pieces, to be written one after the other without joining them."""
         stream, buffers = self._serializer.encode(value)
-        table = b"".join(_ROW.pack(buffer.nbytes, self._signing.digest(buffer)) for buffer in buffers)
-        header = pack_header(self._signing.key_id, facts, len(buffers), len(stream))
-        head = b"".join((header, facts.metadata, stream, table))
-        head += self._signing.mac(_framed_key(key), head)
-        return [head, *_aligned(len(head), buffers)]
+        parts = [self._part([buffer], PLAIN if is_plain(buffer) else 0) for buffer in buffers]
+        pieces: Any = stream if isinstance(stream, list | tuple) else [stream]
+        whole = self._part(pieces)
+        return self._sealed(key, self._prefixes[self._kind if kind is None else kind], facts, whole, parts)
 
-    def decode(self, key: str, data: Blob) -> Entry:
+    def resign(self, key: str, entry: Entry) -> list[Blob]:
+        """Return a verified entry as encode would, signed with the first secret, but not unpickled."""
+        header = entry.header
+        stream = Part([entry.stream], header.raw_stream_size)
+        parts = [Part([stored.data], stored.raw_size, stored.flags) for stored in entry._stored]
+        return self._sealed(key, header.prefix, entry.facts, stream, parts)
+
+    def decode(self, key: str, data: Blob, source: Source | None = None) -> Entry:
         """Verify everything and return the entry.
 
-        Raises UnknownFormatError or BadSignatureError; nothing of the payload has been parsed then.
+        Raises UnknownFormatError, also for another kind or compression than this reader's, or BadSignatureError;
+        nothing of the payload has been parsed then. ``source``: where the buffers are, if ``data`` end with the MAC.
         """
-        header = _unpack(data)
-        mac = self._by_key_id.get(header[3])
+        # One function, and nothing built that is not needed: this is most of what a hit costs.
+        try:
+            header = HEADER.unpack_from(data)
+        except struct.error:
+            self._refuse(data)
+        start, key_id, _, _, _, _, metadata_size, buffer_count, stream_size, _, _ = header
+        if start not in self._accepted:
+            self._refuse(data)
+        mac = self._by_key_id.get(key_id)
         if mac is None:
             raise BadSignatureError("unknown secret: it was signed with one that is not configured here")
-        stream_end = HEADER.size + header[8] + header[10]
-        table_end = stream_end + header[9] * _ROW.size
-        end = table_end + MAC_SIZE
-        if end > len(data):
+        size = len(data)
+        table = HEADER.size + metadata_size + stream_size
+        signed = table + buffer_count * ROW.size
+        end = signed + MAC_SIZE
+        if end > size:
             raise BadSignatureError("the entry is cut short")
-        view = memoryview(data)
-        if not same_digest(mac.mac(_framed_key(key), view[:table_end]), bytes(view[table_end:end])):
+        if size >= LARGE:
+            data = memoryview(data)  # whose parts are no copies
+        code: Any = data[signed:end]
+        if not same_digest(mac.mac(_framed_key(key), data[:signed]), code):
             raise BadSignatureError("the signature does not match")
-        buffers = _check_buffers(view, end, view[stream_end:table_end], mac)
-        return Entry(header, view, buffers, self._serializer)
+        stored: Sequence[Stored] = ()
+        if buffer_count or source:
+            stored = check_buffers(source or Source(data), end, data[table:signed], mac)
+        elif size != end:
+            raise BadSignatureError("bytes follow the end of the entry")
+        return Entry(header, data, stored, self)
 
+    def decode_from(self, key: str, source: Source) -> Entry:
+        """Do the same, without reading, or verifying, the buffers of plain data that the source can map."""
+        data = source.read(0, min(source.size, _HEAD))
+        header = read_header(data)
+        end = HEADER.size + header.metadata_size + header.stream_size + header.buffer_count * ROW.size + MAC_SIZE
+        if len(data) < end <= source.size:
+            data = source.read(0, end)
+        return self.decode(key, data[:end], source)
 
-def pack_header(key_id: bytes, facts: Facts, buffer_count: int, stream_size: int) -> bytes:
-    """Return the fixed part of an entry."""
-    return HEADER.pack(
-        MAGIC, FORMAT, 0, key_id, facts.created, facts.expires, facts.cost, facts.code,
-        len(facts.metadata), buffer_count, stream_size,
-    )  # fmt: skip
+    def verify(self, key: str, data: Blob) -> Entry:
+        """Verify everything, of whatever kind and compression; for checking and :meth:`resign`, not for values."""
+        check_format(data)
+        indifferent = copy(self)
+        indifferent._accepted = frozenset({bytes(data[:PREFIX_SIZE])})
+        return indifferent.decode(key, data)
 
+    def load(self, stream: Blob, raw_size: int, stored: Sequence[Stored]) -> Any:
+        """Return the value of a verified stream and its buffers; internal, for :meth:`Entry.value`."""
+        buffers = [one.data if one.mapped else writable(self._expanded(one.data, one.raw_size)) for one in stored]
+        return self._serializer.decode(memoryview(self._expanded(stream, raw_size)), buffers)
 
-def read_header(data: Blob) -> Header:
-    """Return the header of entry bytes, unverified; UnknownFormatError if they are not an entry."""
-    return Header(*_unpack(data))
+    def _refuse(self, data: Blob) -> NoReturn:
+        found = read_header(data)
+        if found.kind not in self._prefixes:
+            raise UnknownFormatError(f"this is not an entry of the kind that is read here, but of kind {found.kind}")
+        expected = self._compression.name if self._compression else None
+        raise UnknownFormatError(f"compressed with {algorithm_name(found.compression)}, where compress={expected!r}")
 
+    def _sealed(self, key: str, start: bytes, facts: Facts, stream: Part, parts: Sequence[Part]) -> list[Blob]:
+        sign = self._signing
+        header = pack_header(sign.key_id, facts, len(parts), stream.size, stream.raw_size, start)
+        table = rows(parts, sign)
+        head: list[Blob] = [header, facts.metadata, *stream.pieces, table]
+        head.append(sign.mac(_framed_key(key), *head))
+        if stream.size < LARGE:
+            head = [b"".join(head)]
+        return [*head, *aligned(sum(map(len, head)), parts)]
 
-def read_metadata(data: Blob) -> dict[str, Any]:
-    """Return the metadata of entry bytes, unverified, or ``{}`` where there is none to read."""
-    import json  # not needed for a hit
+    def _part(self, pieces: Sequence[Blob], flags: int = 0) -> Part:
+        size = sum(map(len, pieces))
+        packed = self._compression.shrink(pieces, size) if self._compression else None
+        return Part(pieces if packed is None else packed, size, flags)
 
-    try:
-        size = _unpack(data)[8]
-        found = json.loads(bytes(data[HEADER.size : HEADER.size + size]))
-    except (ValueError, RecursionError, UnknownFormatError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _unpack(data: Blob) -> tuple[Any, ...]:
-    if len(data) < HEADER.size:
-        raise UnknownFormatError(f"only {len(data)} bytes, which is no entry")
-    header = HEADER.unpack_from(data)
-    if header[0] != MAGIC or header[2] != 0:
-        raise UnknownFormatError("this is not an entry")
-    if header[1] != FORMAT:
-        raise UnknownFormatError(f"entry format {header[1]}; this version reads format {FORMAT}")
-    return header
+    def _expanded(self, data: Blob, raw_size: int) -> Blob:
+        if len(data) == raw_size:
+            return data
+        if self._compression is None:
+            raise BadPayloadError("its lengths say that it is compressed, its header that it is not")
+        return self._compression.expand(data, raw_size)
 
 
 def _framed_key(key: str) -> bytes:
     raw = key.encode("ascii")
     return len(raw).to_bytes(8, "little") + raw
-
-
-def _writable(buffer: memoryview) -> memoryview:
-    # The caller may change the arrays that he gets. What was read-only when stored, pickle makes read-only again.
-    return memoryview(bytearray(buffer)) if buffer.readonly else buffer
-
-
-def _padding(position: int) -> int:
-    return -position % ALIGNMENT
-
-
-def _aligned(position: int, buffers: Sequence[memoryview]) -> Iterator[Blob]:
-    for buffer in buffers:
-        padding = _padding(position)
-        if padding:
-            yield b"\0" * padding
-        yield buffer
-        position += padding + buffer.nbytes
-
-
-def _check_buffers(view: memoryview, position: int, table: memoryview, mac: Mac) -> Sequence[memoryview]:
-    """Verify each buffer against the (already verified) table, and that nothing else is there."""
-    buffers = []
-    for size, digest in _ROW.iter_unpack(table):
-        start = position + _padding(position)
-        buffer = view[start : start + size]
-        if buffer.nbytes != size:
-            raise BadSignatureError("the entry is cut short")
-        if any(view[position:start]) or not same_digest(mac.digest(buffer), digest):
-            raise BadSignatureError("a buffer does not match its signed digest")
-        buffers.append(buffer)
-        position = start + size
-    if position != len(view):
-        raise BadSignatureError("bytes follow the end of the entry")
-    return buffers

@@ -14,7 +14,7 @@ from memopickle.notices import warn_once
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BadEntry", "Event", "Hit", "LockWait", "Miss", "NotStored", "Stored", "teller"]
+__all__ = ["BadEntry", "Event", "Hit", "LockWait", "Miss", "NotStored", "Raised", "Stored", "teller"]
 
 
 class Hit(NamedTuple):
@@ -54,6 +54,14 @@ class NotStored(NamedTuple):
     reason: str
 
 
+class Raised(NamedTuple):
+    """The function raised; ``reason`` names the type of the exception."""
+
+    function: str
+    key: str
+    reason: str
+
+
 class BadEntry(NamedTuple):
     """Stored bytes were refused: where they lie and why. They were not unpickled."""
 
@@ -72,7 +80,7 @@ class LockWait(NamedTuple):
     ended: bool
 
 
-Event = Hit | Miss | Stored | NotStored | BadEntry | LockWait
+Event = Hit | Miss | Stored | NotStored | Raised | BadEntry | LockWait
 
 
 def teller(hooks: Any) -> Callable[[Event], None] | None:

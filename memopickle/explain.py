@@ -144,7 +144,7 @@ def _why_stale(memo: Memo, found: Found, stale: str) -> tuple[str, str]:
         return "code changed", f"{memo.name} was edited since this was stored {_ago(memo, found)}"
     if stale == "future":
         return "from the future", f"it was stored at {when(found.created / SECOND)}, which this clock has not reached"
-    ttl = memo.ttl if isinstance(memo.ttl, int) else found.expires - found.created
+    ttl = memo.ttl if isinstance(memo.ttl, int) else found.ttl
     expired = when((found.created + ttl) / SECOND)
     return "expired", f"stored {_ago(memo, found)}, under the ttl of {ttl / SECOND:g} s it expired at {expired}"
 

@@ -1,4 +1,4 @@
-"""The two ways a cache keeps a value: as signed bytes, or as an object in this process."""
+"""The ways a cache keeps a value: as signed bytes, read or mapped, or as an object in this process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memopickle.expiry import NEVER, SECOND
+from memopickle.header import EXCEPTION
 from memopickle.serializers import PICKLE
+from memopickle.stores.files import close
+from memopickle.stores.mapped import MappedFile
 from memopickle.stores.memory import MemoryStore, Record
 
 if TYPE_CHECKING:
     from memopickle.entry import Codec, Facts
     from memopickle.stores.base import Store, Writer
+    from memopickle.stores.directory import DirectoryStore
 
-__all__ = ["Face", "Found", "ObjectFace", "SignedFace"]
+__all__ = ["Face", "Found", "MappedFace", "ObjectFace", "SignedFace"]
 
 #: Results of exactly these types can't be changed by a caller, and need no copy.
 _IMMUTABLE = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -29,7 +33,17 @@ class Found(Protocol):
     @property
     def cost(self) -> int: ...
     @property
+    def ttl(self) -> int:
+        """As it was when storing."""
+        ...
+
+    @property
     def code(self) -> bytes: ...
+    @property
+    def raises(self) -> bool:
+        """Whether it is an exception to be raised, as :mod:`memopickle.failures` has it."""
+        ...
+
 
     def value(self) -> Any:
         """Return the value, a new one each time where it could be changed; raises BadPayloadError."""
@@ -63,9 +77,26 @@ class SignedFace:
         return None if blob is None else self._codec.decode(key, blob)
 
     def write(self, writer: Writer, key: str, value: Any, facts: Facts) -> int | None:
-        chunks = self._codec.encode(key, value, facts)
+        chunks = self._codec.encode(key, value, facts, facts.kind)
         expires = None if facts.expires == NEVER else facts.expires / SECOND
         return sum(map(len, chunks)) if writer.publish(chunks, expires) else None
+
+
+class MappedFace(SignedFace):
+    """The same in a DirectoryStore with ``mmap``: the large arrays in an entry are mapped instead of read."""
+
+    def __init__(self, store: DirectoryStore, codec: Codec) -> None:
+        super().__init__(store, codec)
+        self._open = store.open_entry
+
+    def read(self, key: str) -> Found | None:
+        fd = self._open(key)
+        if fd is None:
+            return None
+        try:
+            return self._codec.decode_from(key, MappedFile(fd))
+        finally:
+            close(fd)
 
 
 class ObjectFace:
@@ -76,8 +107,29 @@ class ObjectFace:
         self._store = store
 
     def write(self, writer: Writer, key: str, value: Any, facts: Facts) -> int | None:
-        pickled = self._store.copy and type(value) not in _IMMUTABLE
-        payload = PICKLE.encode_whole(value) if pickled else value
-        size = sys.getsizeof(payload)
-        self._store.remember(key, Record(*facts, payload, pickled, size))
-        return size
+        record = self.record(value, facts)
+        self._store.remember(key, record)
+        return record.size
+
+    def record(self, value: Any, facts: Facts) -> Record:
+        """Return what the store is to keep of a value; raises where it can't be pickled, or given out twice."""
+        # An exception gets a traceback where it is raised: each time a new one.
+        pickled = facts.kind == EXCEPTION or (self._store.copy and type(value) not in _IMMUTABLE)
+        payload = PICKLE.encode_whole(value) if pickled else _given_out_twice(value)
+        return Record(*facts, payload, pickled, sys.getsizeof(payload))
+
+
+def _given_out_twice(value: Any) -> Any:
+    """Return the value; TypeError for what the next caller would get used up, closed or locked."""
+    kind = type(value)
+    once = any(hasattr(kind, name) for name in ("__next__", "__anext__", "__await__"))
+    if once or (_has(value, "acquire") and _has(value, "release")):
+        raise TypeError(
+            f"cannot keep a {kind.__name__!r} object, which callers can't share; return what can be used twice"
+        )
+    return value
+
+
+def _has(value: Any, name: str) -> bool:
+    # Without asking the value, which might be a proxy that has every attribute.
+    return hasattr(type(value), name) or name in getattr(value, "__dict__", ())

@@ -32,7 +32,7 @@ SLICE = 1.0
 class Flight:
     """One computation under way in this process, and what it holds until it ends."""
 
-    __slots__ = ("_done", "_publishing", "dropped", "error", "held", "key", "lock", "owner", "writer")
+    __slots__ = ("_done", "_publishing", "dropped", "error", "failed", "held", "key", "lock", "owner", "writer")
 
     def __init__(self, key: str, owner: Flights) -> None:
         self.key = key
@@ -43,6 +43,8 @@ class Flight:
         self.writer: Writer | None = None
         #: The exception it ended with, for those who joined.
         self.error: Exception | None = None
+        #: Whether the function raised and an expired value was used instead.
+        self.failed = False
         #: True once its key was cleared or invalidated: the value must not be left in the store.
         self.dropped = False
         #: The flights that the computing thread leads.

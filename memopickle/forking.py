@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
-from typing import TYPE_CHECKING, Protocol
+from _thread import RLock
+from typing import Protocol
 from weakref import WeakSet
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["Guard", "Renewable", "renew_in_child"]
 
@@ -38,21 +35,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)
 
 
-class Guard:
-    """A re-entrant lock, for ``with``, that is free in a forked child."""
+class Guard(RLock):  # type: ignore[misc]  # final for typeshed, a base class for CPython
+    """A re-entrant lock, for ``with``, that is free in a forked child.
+
+    It enters and leaves in C: an interrupt between the steps of a Python method would leave it locked for ever.
+    """
 
     def __init__(self) -> None:
-        self.renew()
+        super().__init__()
         renew_in_child(self)
 
     def renew(self) -> None:
         """Begin with a free lock."""
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._lock.release()
+        self._at_fork_reinit()  # type: ignore[attr-defined]

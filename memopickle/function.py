@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar, overload
 
 from memopickle import switch
 from memopickle.binder import check_ignored
-from memopickle.errors import ConfigurationError, UnavailableError
+from memopickle.errors import UnavailableError
 from memopickle.notices import warn_once
 from memopickle.options import Options, Unset
+from memopickle.settings import is_disabled
+from memopickle.wrapping import check_function, imitate, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,19 +29,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
 
-__all__ = ["CacheInfo", "CachedFunction", "check_function", "decorate"]
-
-_COPIED = (
-    "__module__",
-    "__name__",
-    "__qualname__",
-    "__doc__",
-    "__annotations__",
-    "__type_params__",
-    "__isabstractmethod__",
-)
-_COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect.CO_COROUTINE and so on
-
+__all__ = ["CacheInfo", "CachedFunction", "decorate"]
 
 class CacheInfo(NamedTuple):
     """functools' named tuple. Hits and misses are this process's; ``currsize`` is known for memory only.
@@ -63,7 +52,9 @@ class CachedFunction(Generic[P, R]):
     __wrapped__: Callable[P, R]
     __name__: str
     __qualname__: str
-    #: Made at the first call.
+    #: Made at first use.
+    _opened: Memo | None = None
+    #: The same, once a call found that caching is not disabled.
     _memo: Memo | None = None
 
     def __init__(self, function: Callable[P, R], options: Options, cache: CacheSource) -> None:
@@ -75,14 +66,18 @@ class CachedFunction(Generic[P, R]):
         check_function(plain)
         if not isinstance(options.ignore, Unset):
             check_ignored(plain, options.ignore)
-        _imitate(self, plain)
+        imitate(self, plain)
         self._function = plain
         self._options = options
         self._source = cache
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         memo = None if switch.off else self._memo or self._ready()
-        result: R = self._function(*args, **kwargs) if memo is None else memo.call(args, kwargs)
+        if memo is None:
+            return self._function(*args, **kwargs)
+        result: R = memo.call(args, kwargs)
+        if memo.is_worth_a_quick_call:
+            self._quicken(memo)
         return result
 
     def __repr__(self) -> str:
@@ -107,7 +102,7 @@ class CachedFunction(Generic[P, R]):
         return self if instance is None else BoundCachedFunction(self, instance)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        if _named(self) is self:
+        if named(self) is self:
             return self.__qualname__
         function: Any = self._kind(self._function) if self._kind else self._function
         return CachedFunction, (function, self._options, self._source)
@@ -119,11 +114,11 @@ class CachedFunction(Generic[P, R]):
 
     def cache_info(self) -> CacheInfo:
         """Return hits and misses of this process, and size and limit where the store keeps them."""
-        memo = self._memo
+        memo = self._opened
         if memo is None:
             return CacheInfo(0, 0, None, None)
         maxsize, currsize = memo.extent()
-        return CacheInfo(memo.counts.hits, memo.counts.misses, maxsize, currsize)
+        return CacheInfo(*memo.counts.since_reset(), maxsize, currsize)
 
     def cache_parameters(self) -> dict[str, object]:
         """Return the options that were given; changing the dict changes nothing."""
@@ -133,7 +128,7 @@ class CachedFunction(Generic[P, R]):
         """Remove every stored result of this function (of a method: for all instances), and reset the counts."""
         memo = self._bound()
         memo.clear()
-        memo.counts.hits = memo.counts.misses = 0
+        memo.counts.reset()
 
     def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the store key of a call."""
@@ -173,27 +168,40 @@ class CachedFunction(Generic[P, R]):
 
     def _ready(self) -> Memo | None:
         """Return the memo, or None where caching is disabled or there is nothing to cache in: told once."""
-        if switch.disabled_by_environment():
+        if is_disabled(self._function):
             return None
         try:
-            return self._bound()
+            self._memo = self._bound()
         except UnavailableError as error:
             warn_once(("unavailable", str(error)), str(error))
-            return None
+        return self._memo
 
     def _bound(self) -> Memo:
-        return self._memo or self._bind()
+        return self._opened or self._bind()
 
     def _bind(self) -> Memo:
         cache = self._source(self) if callable(self._source) else self._source
         memo = cache.memo(self._function, self._options)
         # Two threads may both get here; all use the one that comes first. A lock could be left held by a fork.
-        first: Memo = self.__dict__.setdefault("_memo", memo)
+        first: Memo = self.__dict__.setdefault("_opened", memo)
         return first
 
     def _unbind(self) -> None:
         """Forget the cache: the default one was configured anew."""
         self.__dict__.pop("_memo", None)
+        self.__dict__.pop("_opened", None)
+        self.__class__ = CachedFunction
+
+    def _quicken(self, memo: Memo) -> None:
+        """Answer hits of plain arguments by a function made for this signature from now on."""
+        memo.is_worth_a_quick_call = False
+        call = memo.quick_call()
+        if call is None or type(self) is not CachedFunction:
+            return
+        # Python looks for __call__ in the class only: the one way that has no second call in it.
+        self.__class__ = type("CachedFunction", (CachedFunction,), {"__slots__": (), "__call__": staticmethod(call)})
+        if self._memo is not memo:  # unbound in this moment: the quick call would go on with the old cache
+            self.__class__ = CachedFunction
 
 
 class BoundCachedFunction(CachedFunction[P, R]):
@@ -266,32 +274,3 @@ def decorate(function: Any, options: Options, cache: CacheSource) -> Any:
     if function is None:
         return lambda function: CachedFunction(function, options, cache)
     return CachedFunction(function, options, cache)
-
-
-def check_function(function: object) -> None:
-    """Refuse, when decorating, what can't be cached; ConfigurationError says why."""
-    if not callable(function):
-        hint = "; put @cached under @property" if isinstance(function, property) else ""
-        raise ConfigurationError(f"@cached needs a function, not {function!r}{hint}")
-    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-    name = getattr(function, "__qualname__", repr(function))
-    if flags & (_GENERATOR | _ASYNC_GENERATOR):
-        raise ConfigurationError(f"{name} is a generator, whose results can be used only once; return a list instead")
-    if flags & _COROUTINE:
-        raise ConfigurationError(f"{name} is a coroutine function; this version caches ordinary functions only")
-
-
-def _imitate(imitation: CachedFunction[P, R], function: Callable[P, R]) -> None:
-    imitation.__dict__.update(getattr(function, "__dict__", {}))
-    for name in _COPIED:
-        if hasattr(function, name):
-            setattr(imitation, name, getattr(function, name))
-    imitation.__wrapped__ = function
-
-
-def _named(function: CachedFunction[..., Any]) -> object:
-    """Return what the function's own name leads to, where it leads anywhere."""
-    found: object = sys.modules.get(getattr(function, "__module__", None) or "")
-    for part in getattr(function, "__qualname__", "<lambda>").split("."):
-        found = found.__dict__.get(part) if isinstance(found, type) else getattr(found, part, None)
-    return found

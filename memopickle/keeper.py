@@ -5,49 +5,44 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from memopickle.entry import Facts
+from memopickle.entry import CODE_SIZE, EXCEPTION, VALUE, Facts
 from memopickle.events import NotStored, Stored
-from memopickle.expiry import expires_at, microseconds, result_ttl
+from memopickle.expiry import NEVER, expires_at, microseconds, result_ttl
+from memopickle.failures import freeze, thaw
 from memopickle.locks import undisturbed
+from memopickle.serializers import PICKLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from memopickle.cache import Cache
-    from memopickle.faces import Face
+    from memopickle.context import Context
     from memopickle.flight import Flight
     from memopickle.stores.base import Writer
-    from memopickle.trouble import Trouble
 
 __all__ = ["Computed", "Keeper"]
 
 
 class Computed(NamedTuple):
-    """A value on its way into the store, with the nanoseconds that computing it took."""
+    """A value, or an exception, on its way into the store, with the nanoseconds that computing it took."""
 
     value: Any
     cost: int
     metadata: dict[str, Any]
+    raised: bool = False
+    #: When it was computed, in microseconds; None: now.
+    created: int | None = None
 
 
 class Keeper:
     """Stores the values of one function."""
 
-    def __init__(
-        self,
-        name: str,
-        cache: Cache,
-        face: Face,
-        ttl: int | Callable[[Any], object] | None,
-        code: bytes,
-        trouble: Trouble,
-    ) -> None:
-        self._name = name
-        self._cache = cache
-        self._face = face
-        self._ttl = ttl
-        self._code = code
-        self._trouble = trouble
+    def __init__(self, context: Context) -> None:
+        self._name = context.name
+        self._cache = context.cache
+        self._listener = context.listener
+        self._face = context.face
+        self._freshness = context.freshness
+        self._store_if = context.options.store_if
+        self._code = context.freshness.code or bytes(CODE_SIZE)
+        self._trouble = context.trouble
 
     def open(self, key: str) -> Writer | None:
         """Return the writer for a key, to be opened before its value is computed; None if there can't be one."""
@@ -63,25 +58,35 @@ class Keeper:
             return
         try:
             facts = self._facts(computed)
-            if facts is not None and not flight.publish(partial(self._publish, computed, facts, flight, flight.writer)):
-                self._tell(flight.key, "cleared while it was computed")
+            if isinstance(facts, str):
+                self._tell(flight.key, facts)
+            elif not flight.publish(partial(self._publish, computed, facts, flight, flight.writer)):
+                self._tell(flight.key, flight.writer.refusal)
         except Exception as error:  # noqa: BLE001
             self._failed(flight.key, error)
 
-    def _facts(self, computed: Computed) -> Facts | None:
-        ttl = result_ttl(self._ttl(computed.value)) if callable(self._ttl) else self._ttl
+    def _facts(self, computed: Computed) -> Facts | str:
+        """Return what is signed along, or why the value is not to be stored."""
+        if not (self._store_if is None or computed.raised or self._store_if(computed.value)):
+            return "store_if said no"
+        ttl = self._freshness.exception_ttl if computed.raised else self._freshness.ttl
+        if callable(ttl):
+            ttl = result_ttl(ttl(computed.value))
         if ttl == 0:
-            return None
+            return "its ttl is 0"
         import json  # on a miss only; and here, where a failure (no descriptors left) costs just the storing
 
-        created = microseconds(self._cache.clock)
+        created = microseconds(self._cache.clock) if computed.created is None else computed.created
         metadata = json.dumps(computed.metadata, separators=(",", ":")).encode()
-        return Facts(created, expires_at(created, ttl), computed.cost, self._code, metadata)
+        window = 0 if computed.raised else self._freshness.window
+        kind = EXCEPTION if computed.raised else VALUE
+        expires = NEVER if ttl is None else expires_at(created, ttl + window)
+        return Facts(created, expires, computed.cost, self._code, metadata, NEVER if ttl is None else ttl, kind)
 
     def _publish(self, computed: Computed, facts: Facts, flight: Flight, writer: Writer) -> bool:
         if not flight.lock.held():
             return False
-        size = self._face.write(writer, flight.key, computed.value, facts)
+        size = self._face.write(writer, flight.key, _payload(computed), facts)
         if size is None:
             return False
         # Looked at again: an invalidation between the first look and the write found nothing to remove.
@@ -89,8 +94,7 @@ class Keeper:
             writer.retract()
             return False
         self._trouble.mended(flight.key)
-        if self._cache.emit:
-            self._cache.emit(Stored(self._name, flight.key, size, facts.cost / 1e9))
+        self._listener.tell(Stored(self._name, flight.key, size, facts.cost / 1e9))
         return True
 
     def _failed(self, key: str, error: Exception) -> None:
@@ -103,5 +107,15 @@ class Keeper:
         self._trouble.unwritable(key, error)
 
     def _tell(self, key: str, reason: str) -> None:
-        if self._cache.emit:
-            self._cache.emit(NotStored(self._name, key, reason))
+        self._listener.tell(NotStored(self._name, key, reason))
+
+
+def _payload(computed: Computed) -> Any:
+    """Return what is to be stored; TypeError for an exception that would not come back as it was raised."""
+    if not computed.raised:
+        return computed.value
+    frozen = freeze(computed.value)
+    again = thaw(PICKLE.loads(PICKLE.encode_whole(frozen)))
+    if type(again) is not type(computed.value) or again.args != computed.value.args:
+        raise TypeError(f"a {type(computed.value).__name__} comes back from pickle with other arguments")
+    return frozen

@@ -1,8 +1,8 @@
 """The lock of one key between processes, through filelock.
 
 A lock only saves work: every entry is right without it. The lock file exists while somebody computes. Its holder
-removes it while still holding it, which filelock (since 3.30) makes safe: after locking it looks whether the file
-is still linked, and begins again if not.
+removes it while still holding it, which is safe because whoever locks a file looks then whether it is still linked,
+and begins again if not.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memopickle.errors import LockTimeoutError
+from memopickle.lockfile import LockFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from filelock import BaseFileLock
-
 T = TypeVar("T")
 
-__all__ = ["FileKeyLock", "KeyLock", "NoLock", "locked_file", "real_clock", "take", "undisturbed"]
+__all__ = ["FileKeyLock", "KeyLock", "NoLock", "locked_file", "real_clock", "remove_free_locks", "take", "undisturbed"]
 
 #: Seconds between two looks at a lock that another process holds.
 POLL = 0.02
+#: The same where it is held for a moment only.
+_FILE_POLL = 0.002
 #: How often something is tried in a folder that others keep clearing away.
 _ATTEMPTS = 10
 
@@ -81,59 +82,63 @@ class FileKeyLock:
 
     def __init__(self, path: str) -> None:
         self.handed_over = self.waited = False
-        self._path = path
+        self._file = LockFile(path)
         self._mine: tuple[int, int, int] | None = None
-        self._lock: BaseFileLock | None = None
         self._pid = os.getpid()
 
     def acquire(self, limit: float | None) -> bool:
-        import filelock  # 33 ms: only on a miss
+        return self._take() or self._wait(limit)
 
-        lock = filelock.FileLock(
-            self._path, mode=0o600, thread_local=False, fallback_to_soft=False, on_acquired=self._acquired
-        )
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            if not self._wait(lock, limit):
-                return False
-        self._lock = lock
-        return True
+    def _take(self) -> bool:
+        found = self._file.take()
+        if found is not None:
+            self._mine = _identity(found)
+        return found is not None
 
-    def _wait(self, lock: BaseFileLock, limit: float | None) -> bool:
-        import filelock
-
+    def _wait(self, limit: float | None) -> bool:
         self.waited = True
-        before = _identity(self._path)
-        deadline = None if limit is None else real_clock() + limit
-        expired = None if deadline is None else lambda: real_clock() >= deadline
-        try:
-            lock.acquire(poll_interval=POLL, cancel_check=expired)
-        except (filelock.Timeout, RuntimeError):  # the second: this thread holds it itself, and would wait for ever
+        before = _look(self._file.path)
+        if self._file.is_mine() or not polled(self._take, limit, POLL):
             return False
         # A holder that ended properly removed its file, a killed one left it for us.
         self.handed_over = before != self._mine
         return True
 
-    def _acquired(self, fd: int) -> None:
-        self._mine = _identity(fd)
-
     def held(self) -> bool:
         # A child forked while computing inherits this object, but not the lock.
-        return self._mine is not None and self._pid == os.getpid() and _identity(self._path) == self._mine
+        return self._mine is not None and self._pid == os.getpid() and _look(self._file.path) == self._mine
 
     def release(self) -> None:
-        if self._lock is None or self._pid != os.getpid():
-            return
         try:
             # Between the look and the removal a clear may put another's file here: that one then computes twice.
             if self.held():
-                os.unlink(self._path)
+                os.unlink(self._file.path)
         except OSError:
             pass  # the folder went away, or became read-only: the next one locks the file that stays
         finally:
-            self._lock.release()
-            self._lock = self._mine = None
+            self._mine = None
+            self._file.let_go()
+
+
+def remove_free_locks(folder: str) -> None:
+    """Remove the lock files in a folder that nobody holds: those of killed processes."""
+    with os.scandir(folder) as entries:
+        paths = [entry.path for entry in entries if entry.name.endswith(".lock")]
+    for path in paths:
+        lock = FileKeyLock(path)
+        with suppress(OSError):  # it is no file
+            if lock.acquire(0):
+                lock.release()
+
+
+def polled(attempt: Callable[[], bool], limit: float | None, pause: float) -> bool:
+    """Try every ``pause`` seconds until it succeeds, at most ``limit`` seconds (None: without limit)."""
+    deadline = None if limit is None else real_clock() + limit
+    while deadline is None or real_clock() < deadline:
+        time.sleep(pause)
+        if attempt():
+            return True
+    return False
 
 
 def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple[KeyLock, bool]:
@@ -157,24 +162,29 @@ def undisturbed(attempt: Callable[[], T]) -> T:
 @contextmanager
 def locked_file(path: str, patience: float) -> Iterator[None]:
     """Hold the lock file at ``path``, which stays; LockTimeoutError after ``patience`` seconds."""
-    import filelock
+    file = LockFile(path)
 
-    deadline = real_clock() + patience
-    lock = filelock.FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
-    try:
-        lock.acquire(poll_interval=0.002, cancel_check=lambda: real_clock() >= deadline)
-    except filelock.Timeout:
-        raise LockTimeoutError(f"another process held the lock for {patience} seconds", path) from None
+    def taken() -> bool:
+        return file.take() is not None
+
+    if not taken():
+        if file.is_mine():
+            raise LockTimeoutError("this thread holds the lock itself", path)
+        if not polled(taken, patience, _FILE_POLL):
+            raise LockTimeoutError(f"another process held the lock for {patience} seconds", path)
     try:
         yield
     finally:
-        lock.release()
+        file.let_go()
 
 
-def _identity(file: str | int) -> tuple[int, int, int] | None:
+def _look(path: str) -> tuple[int, int, int] | None:
     try:
-        found = os.stat(file)
+        return _identity(os.stat(path))
     except OSError:
         return None
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int]:
     # The inode alone is not enough: file systems give a freed number to the next new file.
     return found.st_dev, found.st_ino, found.st_mtime_ns

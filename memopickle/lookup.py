@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from memopickle.errors import BadEntryError
+from memopickle.errors import BadEntryError, BadPayloadError
 from memopickle.events import BadEntry, Hit, Miss
-from memopickle.expiry import SECOND, is_fresh, microseconds
+from memopickle.expiry import SECOND, microseconds
+from memopickle.failures import Failure, thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from memopickle.context import Context
+    from memopickle.faces import Found
 
-    from memopickle.cache import Cache
-    from memopickle.faces import Face, Found
-    from memopickle.trouble import Trouble
-
-__all__ = ["MISS", "MISSING", "QUIET", "Lookup"]
+__all__ = ["MISS", "MISSING", "QUIET", "SPECIAL", "Lookup", "Overdue"]
 
 #: Whether a look that finds nothing tells the miss: the second look would only repeat it.
 MISS, QUIET = True, False
@@ -24,36 +22,47 @@ MISS, QUIET = True, False
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>", "__slots__": ()})()
 
 
+class Overdue(NamedTuple):
+    """A stored value that may be used, and is to be computed anew."""
+
+    value: Any
+    #: When it was stored, which tells it from what replaces it.
+    created: int
+
+
+#: What a look may return that is not the value itself.
+SPECIAL = frozenset({Overdue, Failure})
+
+
 class Lookup:
     """Reads, verifies and judges the entries of one function; shared by all threads."""
 
-    def __init__(
-        self,
-        name: str,
-        cache: Cache,
-        face: Face,
-        ttl: int | Callable[[Any], object] | None,
-        code: bytes | None,
-        trouble: Trouble,
-    ) -> None:
-        self._name = name
-        self._cache = cache
-        self._read = face.read
-        self._clock = cache.clock
-        self._ttl = ttl
-        #: What the entry's code digest must be; None where code is not tracked.
-        self._code = code
-        self._trouble = trouble
+    def __init__(self, context: Context) -> None:
+        self._name = context.name
+        self._listener = context.listener
+        self._read = context.face.read
+        self._clock = context.cache.clock
+        self._freshness = context.freshness
+        self._plain = context.freshness.is_plain
+        self._exceptions = context.options.exceptions
+        self._trouble = context.trouble
 
     def value(self, key: str, tell: bool) -> Any:
-        """Return the stored value if there is one that may be used, else MISSING; ``tell`` emits the miss."""
+        """Return what is stored and may be used, else MISSING; ``tell`` emits the miss.
+
+        A stored exception is returned as a Failure, a value that is to be computed anew as Overdue.
+        """
         reason = "absent"
         try:
             found = self._read(key)
             if found is not None:
-                reason = self.stale(found)
-                if not reason:
-                    return self._hit(key, found)
+                now = microseconds(self._clock)
+                reason = self._freshness.stale(found, now)
+                if not reason or (not self._plain and self._is_overdue(found, now)):
+                    value = self.load(found)
+                    if value is not MISSING:
+                        return self._hit(key, found, value, now)
+                    reason = "exception"
         except BadEntryError as error:
             reason = "bad entry"
             if tell:
@@ -62,41 +71,75 @@ class Lookup:
             reason = "store error"
             if tell:
                 self._trouble.unreadable(key, error)
-        if tell and self._cache.emit:
-            self._cache.emit(Miss(self._name, key, reason))
+        if tell:
+            self._listener.tell(Miss(self._name, key, reason))
         return MISSING
 
     def entry(self, key: str) -> Found | None:
         """Return the entry if there is one that may be used, not yet loaded; a failure is told, and no entry."""
+        found = self.any_entry(key)
+        return None if found is None or self.stale(found) else found
+
+    def any_entry(self, key: str) -> Found | None:
+        """Return what is stored, verified, however old; a failure is told, and no entry."""
         try:
-            found = self._read(key)
-            return None if found is None or self.stale(found) else found
+            return self._read(key)
         except BadEntryError as error:
             self.refused(key, error)
         except Exception as error:  # noqa: BLE001
             self._trouble.unreadable(key, error)
         return None
 
-    def stale(self, found: Found) -> str:
-        """Return why an entry may not be used, ``""`` if it may."""
-        if self._code is not None and found.code != self._code:
-            return "code changed"
+    def fallback(self, key: str) -> Any:
+        """Return an expired value that may be used because computing it anew failed, else MISSING."""
+        window = self._freshness.if_error
+        found = self.any_entry(key) if window else None
+        if found is None or found.raises:
+            return MISSING
         now = microseconds(self._clock)
-        # The ttl of today decides; only what a callable said of this very result is taken from the entry.
-        ttl = found.expires - found.created if callable(self._ttl) else self._ttl
-        if is_fresh(found.created, ttl, now):
-            return ""
-        return "future" if found.created > now else "expired"
+        fresh = not self.stale(found)
+        if not fresh and (self.stale(found) != "expired" or not self._freshness.is_within(window, found, now)):
+            return MISSING
+        try:
+            return found.value()
+        except BadEntryError as error:
+            self.refused(key, error)
+            return MISSING
+
+    def stale(self, found: Found) -> str:
+        """Return why an entry is not fresh, ``""`` if it is."""
+        return self._freshness.stale(found, microseconds(self._clock))
 
     def refused(self, key: str, error: BadEntryError) -> None:
         """Tell that what is stored is refused, and why."""
-        if self._cache.emit:
-            self._cache.emit(BadEntry(self._name, key, self._trouble.place(key), error.message))
+        self._listener.tell(BadEntry(self._name, key, self._trouble.place(key), error.message))
         self._trouble.unreadable(key, error)
 
-    def _hit(self, key: str, found: Found) -> Any:
+    def _is_overdue(self, found: Found, now: int) -> bool:
+        """Tell whether an entry that is not fresh may be served while it is computed anew."""
+        if found.raises or self._freshness.stale(found, now) != "expired":
+            return False
+        return self._freshness.is_within(self._freshness.revalidate, found, now)
+
+    def load(self, found: Found) -> Any:
+        """Return the value, or a Failure; MISSING for an exception that is not among those remembered any more.
+
+        Raises BadPayloadError.
+        """
         value = found.value()
-        if self._cache.emit:
-            age = (microseconds(self._clock) - found.created) / SECOND
-            self._cache.emit(Hit(self._name, key, max(age, 0.0), found.cost / 1e9))
-        return value
+        if not found.raises:
+            return value
+        try:
+            error = thaw(value)
+        except (TypeError, KeyError) as wrong:
+            raise BadPayloadError(f"is no stored exception ({wrong})") from wrong
+        return Failure(error) if isinstance(error, self._exceptions) else MISSING
+
+    def _hit(self, key: str, found: Found, value: Any, now: int) -> Any:
+        if self._listener.wants_hits:
+            age = (now - found.created) / SECOND
+            self._listener.tell(Hit(self._name, key, max(age, 0.0), found.cost / 1e9))
+        if self._plain or found.raises:
+            return value
+        due = self._freshness.is_due(found, now) or self._is_overdue(found, now)
+        return Overdue(value, found.created) if due else value

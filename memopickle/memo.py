@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from memopickle import switch
+from memopickle.context import Context
 from memopickle.counts import Counts
 from memopickle.entry import CODE_SIZE
 from memopickle.errors import BadEntryError
 from memopickle.expiry import NEVER, SECOND
-from memopickle.keeper import Keeper
-from memopickle.lookup import MISS, MISSING, Lookup
+from memopickle.failures import Failure
+from memopickle.freshness import Freshness
+from memopickle.listener import Listener
+from memopickle.lookup import MISS, MISSING, SPECIAL, Lookup
 from memopickle.options import Unset
+from memopickle.quick import MemoryHits, QuickKeys, quick_call
 from memopickle.runner import Call, Runner
+from memopickle.stores.base import Wrapper
+from memopickle.stores.memory import MemoryStore
 from memopickle.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -38,6 +45,8 @@ class StoredResult(NamedTuple):
     expires: float | None
     #: The seconds that computing it took.
     cost: float
+    #: Whether the value is an exception that a call raises.
+    raises: bool = False
 
 
 class Memo:
@@ -57,17 +66,20 @@ class Memo:
         self.keys = keys
         self.name = identity.name
         self.counts = Counts()
+        self.quick = QuickKeys()
+        #: Whether it is hit so often that a function of its own for plain arguments pays; see :meth:`quick_call`.
+        self.is_worth_a_quick_call = False
         self.clock = cache.clock
         self.store = cache.store
         self.face = face
-        self._flights = cache.flights
+        self._cache = cache
+        self.freshness = _freshness(identity, options, cache)
+        self.ttl = self.freshness.ttl
+        self.listener = Listener(cache, keys.prefix, self)
         trouble = Trouble(self.name, cache.store, options.on_error)
-        #: In microseconds, None for ever, or the user's callable of the result.
-        self.ttl = cache.store.ttl if isinstance(options.ttl, Unset) else options.ttl
-        code = identity.code[:CODE_SIZE] if options.track_code != "off" else None
-        self.lookup = Lookup(self.name, cache, face, self.ttl, code, trouble)
-        keeper = Keeper(self.name, cache, face, self.ttl, code or bytes(CODE_SIZE), trouble)
-        self.runner = Runner(function, self.name, options, cache, self.lookup, keeper, trouble, self.counts)
+        context = Context(self.name, cache, face, self.freshness, options, self.counts, trouble, self.listener)
+        self.lookup = Lookup(context)
+        self.runner = Runner(function, context, self.lookup, keys)
 
     # -- the call ------------------------------------------------------------------------------------------------
 
@@ -83,10 +95,43 @@ class Memo:
             values = (self.keys.by(*args, **kwargs),)
         key = self.keys.key(values)
         value = self.lookup.value(key, MISS)
-        if value is not MISSING:
-            self.counts.hits += 1
-            return value
-        return self.runner.missed(Call(key, args, kwargs, self.keys.describe(values)))
+        if value is MISSING:
+            return self.runner.missed(Call(key, args, kwargs, self.keys.describe(values)))
+        if type(value) in SPECIAL:
+            return self.runner.special(value, Call(key, args, kwargs, self.keys.describe(values)))
+        self.counts.hits += 1
+        if self.keys.by is None and self.quick.learn(values, key):
+            self.is_worth_a_quick_call = True
+        return value
+
+    def known(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the stored result of a call whose key is known, or compute and store it."""
+        value = self.lookup.value(key, MISS)
+        if value is MISSING:
+            return self.runner.missed(self._call(args, kwargs))
+        if type(value) in SPECIAL:
+            return self.runner.special(value, self._call(args, kwargs))
+        self.counts.hits += 1
+        return value
+
+    def quick_call(self) -> Callable[..., Any] | None:
+        """Make a function that answers hits of plain arguments quickly, None where there can't be one."""
+        if self.keys.by is not None or self.ttl == 0:
+            return None
+
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            return self.function(*args, **kwargs) if switch.off else self.call(args, kwargs)
+
+        return quick_call(self.function, self.keys.binder, self.quick.table, slow, self._memory_hits() or self.known)
+
+    def _memory_hits(self) -> MemoryHits | None:
+        # A hook wants to know of every hit, and a callable's ttl stands in the record.
+        is_tier = isinstance(self.store, Wrapper)
+        store = self.store.memory if isinstance(self.store, Wrapper) else self.store
+        if not isinstance(store, MemoryStore) or self.listener.wants_hits or callable(self.ttl):
+            return None
+        code = None if self.options.version is None else self.freshness.code
+        return MemoryHits(store, self.counts, self.clock, self.ttl, code, is_tier)
 
     def _plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.counts.misses += 1
@@ -111,7 +156,7 @@ class Memo:
     def invalidate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Remove the entry of a call; return whether it was there."""
         key = self.key(args, kwargs)
-        self._flights.drop(key)
+        self._cache.flights.drop(key)
         return self.store.delete(key)
 
     def refresh(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -125,17 +170,19 @@ class Memo:
             return None
         key, found = peeked
         try:
-            value = found.value()
+            value = self.lookup.load(found)
         except BadEntryError as error:
             self.lookup.refused(key, error)
             return None
-        expires = None if found.expires == NEVER else found.expires / SECOND
-        return StoredResult(value, key, found.created / SECOND, expires, found.cost / 1e9)
+        expires = None if found.ttl == NEVER else (found.created + found.ttl) / SECOND
+        raises = isinstance(value, Failure)
+        shown = value.error if raises else value
+        return StoredResult(shown, key, found.created / SECOND, expires, found.cost / 1e9, raises)
 
     def clear(self) -> int:
         """Remove every entry of this function, and keep out what is being computed; return how many."""
         # Flights first: a value published before the drop is removed by the clear, one after it isn't published.
-        self._flights.drop(self.keys.prefix)
+        self._cache.flights.drop(self.keys.prefix)
         return self.store.clear(self.keys.prefix)
 
     def extent(self) -> tuple[int | None, int | None]:
@@ -145,3 +192,17 @@ class Memo:
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         values = self.keys.values(args, kwargs)
         return Call(self.keys.key(values), args, kwargs, self.keys.describe(values))
+
+
+def _freshness(identity: Fingerprint, options: Options, cache: Cache) -> Freshness:
+    ttl = cache.store.ttl if isinstance(options.ttl, Unset) else options.ttl
+    lasting = ttl if not callable(ttl) else None
+    return Freshness(
+        ttl,
+        identity.code[:CODE_SIZE] if options.track_code != "off" else None,
+        options.jitter,
+        options.early_refresh,
+        options.stale_while_revalidate,
+        options.stale_if_error,
+        lasting if isinstance(options.exception_ttl, Unset) else options.exception_ttl,
+    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memopickle.callkey import CallKeys
-from memopickle.faces import Face, ObjectFace, SignedFace
+from memopickle.faces import Face, MappedFace, ObjectFace, SignedFace
 from memopickle.fingerprint import fingerprint
 from memopickle.memo import Memo
 from memopickle.notices import warn_once
+from memopickle.serializers import PICKLE
+from memopickle.stores.base import Wrapper
+from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
     from memopickle.cache import Cache
     from memopickle.options import Options
-    from memopickle.serializers import PickleSerializer
+    from memopickle.stores.base import Store
 
 __all__ = ["open_memo"]
 
@@ -33,11 +37,25 @@ def open_memo(cache: Cache, function: Callable[..., Any], options: Options, name
         depends_on=options.depends_on,
         warn=lambda message: warn_once(("captured", message), message),
     )
-    keys = CallKeys(function, identity, options, namespace, options.serializer.name)
-    return Memo(function, identity, options, cache, keys, _face(cache, namespace, options.serializer))
+    keys = CallKeys(function, identity, options, namespace, _encoding(options))
+    return Memo(function, identity, options, cache, keys, _face(cache.store, cache, namespace, options))
 
 
-def _face(cache: Cache, namespace: str, serializer: PickleSerializer) -> Face:
-    if isinstance(cache.store, MemoryStore):
-        return ObjectFace(cache.store)
-    return SignedFace(cache.store, cache.codec(namespace, serializer))
+def _encoding(options: Options) -> str:
+    """Return what names the form of a result in its key: results in two forms never meet."""
+    name = options.serializer.name
+    return f"{name}+{options.compress}" if options.compress else name
+
+
+def _face(store: Store, cache: Cache, namespace: str, options: Options) -> Face:
+    if isinstance(store, MemoryStore):
+        return ObjectFace(store)
+    codec = cache.codec(namespace, options.serializer, options.compress)
+    if isinstance(store, Wrapper):
+        from memopickle.tieredface import wrapper_face  # 10 ms with all that it imports, for those who wrap
+
+        inner = partial(_face, cache=cache, namespace=namespace, options=options)
+        return wrapper_face(store, codec, cache.clock, inner, plain=options.serializer.name == PICKLE.name)
+    if isinstance(store, DirectoryStore) and store.mmap:
+        return MappedFace(store, codec)
+    return SignedFace(store, codec)

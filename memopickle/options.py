@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from memopickle.errors import ConfigurationError
-from memopickle.expiry import SECOND, parse_duration, parse_ttl
+from memopickle.optionchecks import check_option, check_steps
 from memopickle.serializers import PICKLE, PickleSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
     from typing import Literal
 
@@ -31,6 +31,15 @@ class OptionValues(TypedDict, total=False):
     lock_timeout: float | str | timedelta | None
     on_error: Literal["warn", "raise"]
     serializer: Literal["pickle"] | PickleSerializer
+    compress: Literal["zlib", "lzma", "lz4", "zstd"] | None
+    migrate: Mapping[int, Callable[[Any], object]] | None
+    store_if: Callable[[Any], object] | None
+    exceptions: type[Exception] | Iterable[type[Exception]]
+    exception_ttl: float | str | timedelta | None
+    jitter: float
+    early_refresh: bool | float
+    stale_while_revalidate: float | str | timedelta | None
+    stale_if_error: float | str | timedelta | None
 
 
 class Unset:
@@ -46,7 +55,6 @@ class Unset:
 #: Says that an option was not given, where None has a meaning of its own.
 UNSET: Final = Unset()
 
-_CHOICES = {"track_code": ("function", "deep", "off"), "on_error": ("warn", "raise")}
 _DEFAULTS: dict[str, Any] = {
     "ttl": UNSET,  # the store's
     "ignore": (),
@@ -58,6 +66,15 @@ _DEFAULTS: dict[str, Any] = {
     "lock_timeout": None,
     "on_error": "warn",
     "serializer": PICKLE,
+    "compress": None,
+    "migrate": None,
+    "store_if": None,
+    "exceptions": (),
+    "exception_ttl": UNSET,  # that of results
+    "jitter": 0.0,
+    "early_refresh": False,
+    "stale_while_revalidate": None,
+    "stale_if_error": None,
 }
 
 
@@ -76,6 +93,15 @@ class Options:
     lock_timeout: float | None
     on_error: str
     serializer: PickleSerializer
+    compress: str | None
+    migrate: dict[int, Callable[[Any], object]]
+    store_if: Callable[[Any], object] | None
+    exceptions: tuple[type[Exception], ...]
+    exception_ttl: int | Unset | None
+    jitter: float
+    early_refresh: float
+    stale_while_revalidate: int
+    stale_if_error: int
 
     def __init__(self, **given: object) -> None:
         #: As the user wrote them.
@@ -84,7 +110,10 @@ class Options:
             if name not in _DEFAULTS:
                 raise ConfigurationError(_unknown(name))
         for name in _DEFAULTS:
-            setattr(self, name, _check(name, given[name]) if name in given else UNSET)
+            value = given.get(name, UNSET)
+            setattr(self, name, value if value is UNSET else check_option(name, value))
+        if "migrate" in given and "version" in given:
+            check_steps(self.migrate, self.version)
 
     def over(self, defaults: Options) -> Options:
         """Return these options, completed by ``defaults`` and then by the library's own."""
@@ -104,70 +133,3 @@ def _unknown(name: str) -> str:
     near = get_close_matches(name, _DEFAULTS, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_DEFAULTS)}"
     return f"unknown option {name!r}; {hint}"
-
-
-def _check(name: str, value: Any) -> Any:
-    if isinstance(value, Unset):
-        return value
-    if name in _CHOICES:
-        return _check_choice(name, value)
-    return _CHECKS[name](value)
-
-
-def _check_choice(name: str, value: object) -> object:
-    if value not in _CHOICES[name]:
-        raise ConfigurationError(f"{name}={value!r}: choose one of {', '.join(map(repr, _CHOICES[name]))}")
-    return value
-
-
-def _check_ignore(value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(name, str) for name in names):
-        raise ConfigurationError(f"ignore={value!r}: give the names of parameters")
-    return names
-
-
-def _check_key(value: object) -> object:
-    if value is not None and not callable(value):
-        raise ConfigurationError(f"key={value!r}: give a callable of the call's arguments")
-    return value
-
-
-def _check_version(value: object) -> object:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | str)):
-        raise ConfigurationError(f"version={value!r}: give an int or a str")
-    return value
-
-
-def _check_depends_on(value: Any) -> tuple[object, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
-
-
-def _check_single_flight(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"single_flight={value!r}: give True or False")
-    return value
-
-
-def _check_lock_timeout(value: object) -> float | None:
-    return None if value is None else parse_duration(value, "lock_timeout") / SECOND
-
-
-def _check_serializer(value: object) -> PickleSerializer:
-    if value == PICKLE.name:
-        return PICKLE
-    if not isinstance(value, PickleSerializer):
-        raise ConfigurationError(f"serializer={value!r}: give 'pickle', or PickleSerializer(allowed=[...])")
-    return value
-
-
-_CHECKS: dict[str, Callable[[Any], object]] = {
-    "ttl": parse_ttl,
-    "ignore": _check_ignore,
-    "key": _check_key,
-    "version": _check_version,
-    "depends_on": _check_depends_on,
-    "single_flight": _check_single_flight,
-    "lock_timeout": _check_lock_timeout,
-    "serializer": _check_serializer,
-}

@@ -8,7 +8,9 @@ use with 32 random bytes, readable by this user only, never beside the entries.
 from __future__ import annotations
 
 import os
+import re
 import stat
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
 
     SecretLike = "str | bytes | Secret"
 
-__all__ = ["MIN_SECRET_SIZE", "Secret", "find_secrets", "user_secret_path"]
+__all__ = ["MIN_SECRET_SIZE", "Secret", "find_secrets", "new_secret", "own_secrets", "user_secret_path"]
 
 MIN_SECRET_SIZE = 32
 _MAX_FILE_SIZE = 65536
+#: Seconds after which a temporary file is that of a process that was killed.
+_ORPHAN_AGE = 3600
 _MAKE = "python -c 'import secrets; print(secrets.token_hex(32))'"
 
 
@@ -66,6 +70,16 @@ def find_secrets(given: object = None) -> list[Signer]:
         path = os.environ["MEMOPICKLE_SECRET_FILE"]
         return _from_file(path, _check_named_file, "the file named by MEMOPICKLE_SECRET_FILE")
     return _from_file(_ensure_user_file(), _check_own_file, "the secret file")
+
+
+def own_secrets(path: str) -> list[bytes]:
+    """Return the secrets listed in this user's own file, which must be as a file of ours is; SecretError."""
+    return _listed(path, _check_own_file, "the secret file")
+
+
+def new_secret() -> bytes:
+    """Return a new secret: 32 random bytes as hex digits."""
+    return os.urandom(32).hex().encode()
 
 
 def user_secret_path() -> str:
@@ -110,11 +124,15 @@ def _from_argument(given: object) -> list[Signer]:
 
 
 def _from_file(path: str, check: Check, source: str) -> list[Signer]:
+    return _signers(_listed(path, check, source), f"{source} {path}")
+
+
+def _listed(path: str, check: Check, source: str) -> list[bytes]:
     lines = _read_checked(path, check).splitlines()
     secrets = [line.strip() for line in lines if line.strip()]
     if not secrets:
         raise SecretError(f"{source} {path} is empty; write a secret into it, made with {_MAKE}, and chmod 600 {path}")
-    return _signers(secrets, f"{source} {path}")
+    return secrets
 
 
 def _read_checked(path: str, check: Check) -> bytes:
@@ -184,6 +202,7 @@ _check_own_file = _OwnFile()
 def _ensure_user_file() -> str:
     try:
         path = user_secret_path()
+        _remove_orphans(path)
         if not os.path.lexists(path):
             _make_user_file(path)
     except (OSError, RuntimeError) as error:  # RuntimeError: no home directory can be found
@@ -192,6 +211,23 @@ def _ensure_user_file() -> str:
             "Until then nothing is cached"
         ) from error
     return path
+
+
+def _remove_orphans(path: str) -> None:
+    """Remove what processes that were killed while writing a secret have left beside it."""
+    folder, name = os.path.split(path)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(f"{name}.") and entry.name.endswith(".tmp") and _is_orphan(entry, name):
+                os.unlink(entry.path)
+
+
+def _is_orphan(entry: os.DirEntry[str], name: str) -> bool:
+    if not re.fullmatch(r"\d+\.[0-9a-f]{16}\.tmp", entry.name[len(name) + 1 :]):
+        return False
+    found = entry.stat(follow_symlinks=False)
+    is_mine = not POSIX or found.st_uid == os.geteuid()
+    return stat.S_ISREG(found.st_mode) and is_mine and time.time() - found.st_mtime > _ORPHAN_AGE
 
 
 def _make_user_file(path: str) -> None:
@@ -209,7 +245,7 @@ def _make_user_file(path: str) -> None:
 def _write_secret(fd: int) -> None:
     try:
         keep_private(fd)
-        write_all(fd, [os.urandom(32).hex().encode() + b"\n"])
+        write_all(fd, [new_secret() + b"\n"])
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -10,13 +10,17 @@ import copyreg
 import io
 import pickle
 import re
+import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memopickle.errors import BadPayloadError, ConfigurationError
+from memopickle.outofband import with_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    Blob = bytes | bytearray | memoryview
 
 __all__ = ["PICKLE", "PickleSerializer", "Serializer"]
 
@@ -33,8 +37,11 @@ class Serializer(Protocol):
 
     name: str
 
-    def encode(self, value: Any) -> tuple[bytes, list[memoryview]]:
-        """Return the stream and the buffers; raise whatever the value's own code raises if it can't be stored."""
+    def encode(self, value: Any) -> tuple[Blob | Sequence[Blob], Sequence[memoryview]]:
+        """Return the stream, in one piece or several, and the buffers.
+
+        Raises whatever the value's own code raises if it can't be stored.
+        """
         ...
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview]) -> Any:
@@ -64,7 +71,7 @@ class PickleSerializer:
     def __repr__(self) -> str:
         return f"PickleSerializer({'' if self._allowed is None else f'allowed={sorted(self._allowed)}'})"
 
-    def encode(self, value: Any) -> tuple[bytes, list[memoryview]]:
+    def encode(self, value: Any) -> tuple[list[Blob], list[memoryview]]:
         buffers: list[memoryview] = []
 
         def in_band(buffer: pickle.PickleBuffer) -> bool:
@@ -74,11 +81,16 @@ class PickleSerializer:
             buffers.append(raw)
             return False
 
-        return self._dumps(value, in_band), buffers
+        return self._dump(value, in_band), buffers
 
     def encode_whole(self, value: Any) -> bytes:
         """Return one stream that shares no memory with the value."""
-        return self._dumps(value, None)
+        return pickle.dumps(value, PROTOCOL) if self._allowed is None else b"".join(self._dump(value, None))
+
+    @property
+    def loads(self) -> Callable[[bytes | memoryview], Any]:
+        """What loads a stream that has no buffers, with nothing in between where everything may be loaded."""
+        return pickle.loads if self._allowed is None else self.decode
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
         if self._allowed is None:
@@ -87,19 +99,31 @@ class PickleSerializer:
         copyreg.clear_extension_cache()
         return _Unpickler(stream, buffers, self._allowed).load()
 
-    def _dumps(self, value: Any, in_band: Callable[[pickle.PickleBuffer], bool] | None) -> bytes:
+    def _dump(self, value: Any, in_band: Callable[[pickle.PickleBuffer], bool] | None) -> list[Blob]:
+        pieces = _Pieces()
         if self._allowed is None:
-            return pickle.dumps(value, PROTOCOL, buffer_callback=in_band)
-        stream = io.BytesIO()
-        _Pickler(stream, in_band, self._allowed).dump(value)
-        return stream.getvalue()
+            pickler = pickle.Pickler(pieces, PROTOCOL, buffer_callback=in_band)
+        else:
+            pickler = _Pickler(pieces, in_band, self._allowed)
+        if in_band is not None and "numpy" in sys.modules:
+            pickler.dispatch_table = with_arrays(copyreg.dispatch_table)
+        pickler.dump(value)
+        return pieces.written
+
+
+class _Pieces:
+    """Takes what a pickler writes: large bytes come as the very objects that are pickled, and are not copied."""
+
+    def __init__(self) -> None:
+        self.written: list[Blob] = []
+        self.write = self.written.append
 
 
 class _Pickler(pickle.Pickler):
     """Refuses what could not be loaded again, so that it is told once and not at every call."""
 
     def __init__(
-        self, file: io.BytesIO, in_band: Callable[[pickle.PickleBuffer], bool] | None, allowed: frozenset[str]
+        self, file: _Pieces, in_band: Callable[[pickle.PickleBuffer], bool] | None, allowed: frozenset[str]
     ) -> None:
         super().__init__(file, PROTOCOL, buffer_callback=in_band)
         self._allowed = allowed

@@ -35,12 +35,12 @@ class Mac(Protocol):
 
     key_id: bytes
 
-    def mac(self, *parts: Bytes) -> bytes:
+    def mac(self, key: Bytes = b"", head: Bytes = b"", *rest: Bytes) -> bytes:
         """Return the 32-byte code over the context and the parts, whose lengths the caller has framed."""
         ...
 
-    def digest(self, data: Bytes) -> bytes:
-        """Return the 32-byte keyed digest of one large buffer."""
+    def digest(self, *parts: Bytes) -> bytes:
+        """Return the 32-byte keyed digest of one large buffer, given in parts."""
         ...
 
 
@@ -63,15 +63,20 @@ class _Blake3Mac:
         self._buffers = blake3(key=buffer_key)
         self.key_id = key_id
 
-    def mac(self, *parts: Bytes) -> bytes:
+    def mac(self, key: Bytes = b"", head: Bytes = b"", *rest: Bytes) -> bytes:
         state = self._state.copy()
-        for part in parts:
+        state.update(key)
+        state.update(head)
+        for part in rest:
             state.update(part)
         return state.digest()
 
-    def digest(self, data: Bytes) -> bytes:
+    def digest(self, *parts: Bytes) -> bytes:
+        state = self._buffers.copy()
         # One thread only: the library's thread pool does not survive a fork, and a forked worker would hang.
-        return self._buffers.copy().update(data).digest()
+        for part in parts:
+            state.update(part)
+        return state.digest()
 
 
 class _Blake3Signer:
@@ -97,11 +102,11 @@ class _HmacMac:
         self._buffers = hmac.new(buffer_key, b"", "sha256")
         self.key_id = key_id
 
-    def mac(self, *parts: Bytes) -> bytes:
-        return _hmac_over(self._state, parts)
+    def mac(self, key: Bytes = b"", head: Bytes = b"", *rest: Bytes) -> bytes:
+        return _hmac_over(self._state, (key, head, *rest))
 
-    def digest(self, data: Bytes) -> bytes:
-        return _hmac_over(self._buffers, (data,))
+    def digest(self, *parts: Bytes) -> bytes:
+        return _hmac_over(self._buffers, parts)
 
 
 def _hmac_over(state: object, parts: Sequence[Bytes]) -> bytes:

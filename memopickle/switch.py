@@ -1,4 +1,4 @@
-"""The switch that turns every cache into a plain call."""
+"""The switch that turns every cache into a plain call, and the switches in the environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from memopickle.forking import Guard
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["disabled", "disabled_by_environment", "off"]
+__all__ = ["disabled", "environment_switch", "off"]
 
 #: How many ``disabled()`` blocks are open; read on every call, so a plain global.
 off = 0
@@ -28,9 +28,10 @@ def disabled() -> Iterator[None]:
         _turn(-1)
 
 
-def disabled_by_environment() -> bool:
-    """Tell whether ``MEMOPICKLE_DISABLE`` is set to anything but nothing, 0, false, no or off."""
-    return os.environ.get("MEMOPICKLE_DISABLE", "").strip().lower() not in ("", "0", "false", "no", "off")
+def environment_switch(name: str = "MEMOPICKLE_DISABLE") -> bool | None:
+    """Return what a variable says: False for 0, false, no and off, True for anything else, None if unset or empty."""
+    said = os.environ.get(name, "").strip().lower()
+    return said not in ("0", "false", "no", "off") if said else None
 
 
 def _turn(step: int) -> None:

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("memopickle.testing")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # for helpers
 
-from memopickle import Cache, DirectoryStore, config, notices  # noqa: E402
+from memopickle import Cache, DirectoryStore, config, notices, stats  # noqa: E402
+from memopickle import settings as project_settings  # noqa: E402
 
 # No example is too slow and nothing is kept: what fails on one machine must fail on the next.
 settings.register_profile(
@@ -33,12 +34,15 @@ def _homes(tmp_path_factory):
 def _isolated(request, monkeypatch, _homes):
     """Point the user's directories to places of this test's own, which need not exist, and forget what was told."""
     home = os.path.join(_homes, f"{abs(hash(request.node.nodeid)):x}")
-    for name in ("CONFIG_HOME", "CACHE_HOME", "RUNTIME_DIR"):
+    for name in ("CONFIG_HOME", "CACHE_HOME", "STATE_HOME", "RUNTIME_DIR"):
         monkeypatch.setenv(f"XDG_{name}", os.path.join(home, name.lower()))
     for name in list(os.environ):
         if name.startswith("MEMOPICKLE_") and name != "MEMOPICKLE_REQUIRE_TOOLS":
             monkeypatch.delenv(name)
     monkeypatch.setattr(config, "_default", None)
+    monkeypatch.setattr(project_settings, "_table", project_settings._UNREAD)
+    monkeypatch.setattr(stats, "_books", [])
+    monkeypatch.setattr(stats, "_last", float("-inf"))
     notices._told.clear()
 
 

@@ -144,6 +144,27 @@ class TestClearing:
         assert stranger.clear("*.square") == 1
 
 
+class TestClearingWhatIsBeingComputed:
+    @pytest.mark.parametrize("of", ["*.compute", "name", None], ids=["wildcard", "name", "everything"])
+    def test_a_first_value_that_is_being_computed_is_kept_out(self, cache, of):
+        @cache.cached
+        def compute(x):
+            cache.clear(f"{__name__}.{compute.__qualname__}" if of == "name" else of)
+            return x
+
+        assert compute(1) == 1
+        assert list(cache.entries()) == []
+
+    def test_another_functions_name_does_not_keep_it_out(self, cache):
+        @cache.cached
+        def compute(x):
+            cache.clear("*.square")
+            return x
+
+        assert compute(1) == 1
+        assert len(list(cache.entries())) == 1
+
+
 class TestVerifying:
     @pytest.fixture
     def disk(self, tmp_path):

@@ -9,6 +9,7 @@ import pickle
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 from helpers.functions import Counted, count, reasons
@@ -358,6 +359,50 @@ def test_it_is_private_under_any_umask(tmp_path, umask):
         for name in ("..", ".", "memopickle", "memopickle/secret")
     }
     assert modes == {"..": 0o700, ".": 0o700, "memopickle": 0o700, "memopickle/secret": 0o600}
+
+
+def orphan(own, name="secret.4711.0123456789abcdef.tmp", age=7200):
+    """Something beside the secret that looks like what a killed process leaves."""
+    path = os.path.join(os.path.dirname(own), name)
+    write(path, FIRST)
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["no secret yet", "a secret"])
+def test_what_a_process_killed_while_it_wrote_a_secret_left_is_removed(own, made):
+    left = orphan(own)
+    if made:
+        write(own, FIRST)
+    find_secrets()
+    assert os.listdir(os.path.dirname(own)) == ["secret"]
+    assert not os.path.exists(left)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"age": 60},
+        {"name": "secret.bak.tmp"},
+        {"name": "secret.4711.0123456789abcdeg.tmp"},
+        {"name": "other.4711.0123456789abcdef.tmp"},
+        {"name": "secret.4711.0123456789abcdef.tmp.bak"},
+    ],
+    ids=str,
+)
+def test_what_may_be_another_processes_or_is_not_ours_stays(own, what):
+    left = orphan(own, **what)
+    find_secrets()
+    assert os.path.exists(left)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/etc/passwd", path)])
+def test_what_is_no_file_stays(own, make):
+    left = os.path.join(os.path.dirname(own), "secret.4711.0123456789abcdef.tmp")
+    make(left)
+    os.utime(left, (1, 1), follow_symlinks=False)
+    find_secrets()
+    assert os.path.lexists(left)
 
 
 def test_eight_processes_that_make_it_at_once_have_one(tmp_path):

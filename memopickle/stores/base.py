@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
@@ -21,12 +21,26 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from memopickle.stores.memory import MemoryStore
+
     Blob = bytes | bytearray | memoryview
 
-__all__ = ["HEAD_SIZE", "Store", "Writer", "user_lock"]
+__all__ = ["HEAD_SIZE", "Store", "Summary", "Wrapper", "Writer", "user_lock", "user_statistics_path"]
 
 #: Bytes that hold an entry's header and, but for very long names, its metadata.
 HEAD_SIZE = 4096
+
+
+class Summary(NamedTuple):
+    """How many entries there are, their bytes, and when the oldest and the newest of them were stored, if known.
+
+    Times are in seconds since the epoch, as the place tells them: for being shown, and nothing else.
+    """
+
+    entries: int
+    bytes: int
+    oldest: float | None = None
+    newest: float | None = None
 
 
 class Writer:
@@ -35,6 +49,9 @@ class Writer:
     Opened early so that a store can tell whether the key was cleared or invalidated in the meantime: then the value
     must not appear. This plain one cannot tell; stores that can bring their own.
     """
+
+    #: Why ``publish`` returns False, for events.
+    refusal = "cleared while it was computed"
 
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
@@ -120,6 +137,19 @@ class Store(ABC):
         blob = self.get(key)
         return 0 if blob is None else len(blob)
 
+    def summary(self, prefix: str = "") -> Summary:
+        """Return how many entries begin with ``prefix``, and their bytes; no payload is read where ``size`` reads none."""
+        sizes = [self.size(key) for key in self.keys(prefix)]
+        return Summary(len(sizes), sum(sizes))
+
+    def statistics_path(self) -> str | None:
+        """Return the file for what calls with this store come to, None to count in this process only.
+
+        By default one in the user's state directory, which is made, named by a digest of the store's place. Asked for
+        off the path of hits. May raise OSError.
+        """
+        return user_statistics_path(self.place(f"{'0' * 40}/{'0' * 64}.{'0' * 16}"))
+
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with ``prefix``; return how many."""
         return sum(self.delete(key) for key in list(self.keys(prefix)))
@@ -157,10 +187,33 @@ class Store(ABC):
             return False  # not ours to judge: verify reports it, clear removes it
 
 
+class Wrapper(Store):
+    """A store around other stores, which a cache reads and writes in a way of its own.
+
+    Attributes:
+        memory: the one of them that keeps objects in place of bytes, None if there is none.
+
+    """
+
+    memory: MemoryStore | None = None
+
+
 def user_lock(name: str) -> KeyLock:
     """Return the lock of this name among the processes of this user on this machine."""
-    digest = blake3(name.encode("utf-8", "surrogateescape")).hexdigest(16)
-    return FileKeyLock(os.path.join(lock_directory(), f"{digest}.lock"))
+    return FileKeyLock(os.path.join(lock_directory(), f"{_digest(name)}.lock"))
+
+
+def user_statistics_path(name: str) -> str:
+    """Return the path of the statistics of this name, in a directory that is made; OSError if it can't be."""
+    import platformdirs  # 16 ms: never on a hit
+
+    folder = os.path.join(platformdirs.user_state_dir("memopickle", appauthor=False), "statistics")
+    make_directories(folder)
+    return os.path.join(folder, _digest(name))
+
+
+def _digest(name: str) -> str:
+    return blake3(name.encode("utf-8", "surrogateescape")).hexdigest(16)
 
 
 def lock_directory() -> str:

@@ -1,39 +1,41 @@
 """Entries as files: a folder for each function, written beside and renamed into place.
 
 ``root/<function>/<2 digits>/<the rest of the arguments>.<variant>``. A hit opens one file, takes no lock and writes
-nothing. Everything of ours is recognised by name; other files are never removed.
+nothing, but for one file time per entry and hour where there is a limit. Everything of ours is recognised by name;
+other files are never removed.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import time
-from contextlib import suppress
+from collections import Counter
 from typing import TYPE_CHECKING, NoReturn
 
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
 from memopickle.locks import FileKeyLock, KeyLock
-from memopickle.notices import warn_once
 from memopickle.storekey import FUNCTION_SIZE, KEY
-from memopickle.stores.base import Store, Writer
-from memopickle.stores.files import POSIX, READ_FLAGS, close, make_directories, make_directory, read_rest, write_file
+from memopickle.stores.account import Account
+from memopickle.stores.aside import empty, remove_aside, set_aside
+from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
+from memopickle.stores.eviction import Evictor, touch
+from memopickle.stores.files import PEEK_FLAGS, READ_FLAGS, close, make_directory, mode_of, read_rest, read_small
 from memopickle.stores.folder import FolderWriter
 from memopickle.stores.layout import (
     ASIDE,
     ENTRY,
     FUNCTION,
-    LOCK,
-    TEMPORARY,
-    is_ours,
+    STATISTICS,
+    USAGE_TEMPORARY,
     own_files,
-    remove_directory,
     remove_file,
-    remove_own_file,
     scan,
-    shards,
 )
+from memopickle.stores.leftovers import remove_leftovers, remove_orphan
+from memopickle.stores.limits import parse_limit, parse_size
+from memopickle.stores.root import check_root, make_root
+from memopickle.stores.summary import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,12 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DirectoryStore"]
 
-#: Seconds after which a temporary file is that of a writer that died.
-_ORPHAN_AGE = 3600
-_TAG = (
-    "Signature: 8a477f597d28d172789f06886806bc55\n"
-    "# This directory holds a cache of memopickle. It can be removed at any time.\n"
-)
+_is_key = KEY.fullmatch
 
 
 class DirectoryStore(Store):
@@ -59,18 +56,45 @@ class DirectoryStore(Store):
         ttl: for functions without one of their own; see :func:`memopickle.cached`.
         durable: flush each entry to the disk before it becomes visible. Without, a power loss costs the newest
             entries: they are found damaged, and computed again.
+        max_bytes: how much all entries together may have, in bytes or as ``"500MB"`` or ``"1GiB"``; an entry that is
+            larger by itself is not stored. The sizes of files are counted, not the blocks that they take.
+        max_entries: how many entries there may be.
+        mmap: whether large arrays are mapped instead of read.
 
-    Can be pickled. Constructing one does no I/O.
+    Beyond a limit the least recently used entries are evicted, of whatever function. One process holds its limits
+    exactly, save that one call evicts 256 entries at most: a limit that was lowered is worked off by the calls that
+    follow, or by :meth:`Cache.prune`. Several processes may exceed it for a moment by what each is just storing. Of 0
+    nothing is kept. All processes that share a directory should have the same limits.
+
+    Can be pickled. Safe between threads and processes. Constructing one does no I/O.
 
     """
 
-    def __init__(self, path: str | os.PathLike[str], ttl: object = None, *, durable: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], ttl: object = None, *, max_bytes: int | str | None = None,
+        max_entries: int | None = None, durable: bool = False, mmap: bool = False,
+    ) -> None:  # fmt: skip
         text = os.fspath(path)
         if not isinstance(text, str) or not text or "\0" in text:
             raise ConfigurationError(f"path={path!r}: give the directory as text that is not empty, or as a Path")
         self.path = os.path.abspath(os.path.expanduser(text))
         self.ttl = result_ttl(ttl)
+        self.max_bytes = parse_size(max_bytes, "max_bytes")
+        self.max_entries = parse_limit(max_entries, "max_entries")
         self.durable = bool(durable)
+        self.mmap = bool(mmap)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self._limited = self.max_bytes is not None or self.max_entries is not None
+        self.account = Evictor(self.path, self.max_bytes, self.max_entries) if self._limited else Account(self.path)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in vars(self).items() if name not in ("account", "_limited")}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self._set_up()
 
     def __repr__(self) -> str:
         return f"DirectoryStore({self.path!r})"
@@ -79,32 +103,49 @@ class DirectoryStore(Store):
         try:
             found = os.stat(self.path)
         except FileNotFoundError:
-            self._make_root()
+            make_root(self.path)
             return
         except OSError as error:
             raise StoreError(f"cannot use the cache directory ({error.strerror})", self.path) from error
-        self._check_root(found)
+        check_root(self.path, found)
 
     def get(self, key: str) -> Blob | None:
         path = self.place(key)
-        try:
-            fd = os.open(path, READ_FLAGS)
-        except FileNotFoundError:
+        fd = self._open(path)
+        if fd is None:
             return None
-        except OSError as error:
-            self._refuse(key, error)
         try:
-            return read_rest(fd, _check_regular(fd, path))
+            if not self._limited and (data := read_small(fd)):
+                return data
+            return read_rest(fd, self._check(fd, path))
         finally:
             close(fd)
 
-    def head(self, key: str, size: int = 4096) -> Blob | None:
+    def open_entry(self, key: str) -> int | None:
+        """Open an entry as ``get`` does, which counts as a hit; return the descriptor of a regular file, or None.
+
+        The caller closes it. Raises BadEntryError, StoreError.
+        """
+        path = self.place(key)
+        fd = self._open(path)
+        if fd is not None:
+            try:
+                self._check(fd, path)
+            except BaseException:
+                close(fd)
+                raise
+        return fd
+
+    def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
+        path = self.place(key)
         try:
-            fd = os.open(self.place(key), READ_FLAGS)
-        except FileNotFoundError:
+            fd = self._open(path, PEEK_FLAGS)
+        except StoreError:  # not permitted to those who don't own the file
+            fd = self._open(path)
+        if fd is None:
             return None
         try:
-            _check_regular(fd, self.place(key))
+            _check_regular(os.fstat(fd), path)
             return os.read(fd, size)
         finally:
             close(fd)
@@ -123,7 +164,7 @@ class DirectoryStore(Store):
         path = self.place(key)
         # The lock file first: whoever computes this key sees that the lock is lost, and does not publish.
         remove_file(f"{path}.lock")
-        return remove_file(path)
+        return self._remove(path)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         for folder in self._folders(prefix[:FUNCTION_SIZE]):
@@ -135,19 +176,36 @@ class DirectoryStore(Store):
     def functions(self, prefix: str = "") -> Iterator[str]:
         return (folder.name for folder in self._folders(prefix))
 
+    def summary(self, prefix: str = "") -> Summary:
+        if len(prefix) > FUNCTION_SIZE + 1:
+            return super().summary(prefix)
+        return summarize(folder.path for folder in self._folders(prefix[:FUNCTION_SIZE]))
+
+    def statistics_path(self) -> str | None:
+        return f"{self.path}/{STATISTICS}"
+
     def clear(self, prefix: str = "") -> int:
         if len(prefix) > FUNCTION_SIZE + 1:
             return super().clear(prefix)
-        return sum(self._clear_folder(folder) for folder in list(self._folders(prefix[:FUNCTION_SIZE])))
+        aside, counts = [], Counter[str]()
+        for folder in list(self._folders(prefix[:FUNCTION_SIZE])):
+            if found := set_aside(self.path, folder.path):
+                aside.append(found[0])
+                counts += found[1]
+        self.account.cleared(counts)
+        remove_aside(aside, counts.total())
+        return counts.total()
 
     def prune(self, now: int) -> int:
         removed = super().prune(now)
-        for entry in scan(self.path):
+        for entry in list(scan(self.path)):
             if ASIDE.fullmatch(entry.name):
-                self._empty(entry.path, None)
+                empty(entry.path)
+            elif USAGE_TEMPORARY.fullmatch(entry.name):
+                remove_orphan(entry.path)
         for folder in list(self._folders("")):
-            self._remove_leftovers(folder.path)
-        return removed
+            remove_leftovers(folder.path)
+        return removed + self.account.settle()
 
     def writer(self, key: str) -> Writer:
         return FolderWriter(self, key)
@@ -159,56 +217,44 @@ class DirectoryStore(Store):
         return FileKeyLock(f"{path}.lock")
 
     def place(self, key: str) -> str:
-        if not KEY.fullmatch(key):
+        if not _is_key(key):
             raise ConfigurationError(
                 f"key={key!r}: a store key is 40 hex digits, '/', 64 hex digits, '.', 16 hex digits"
             )
-        return f"{self.path}/{key[:40]}/{key[41:43]}/{key[43:]}"
+        return f"{self.path}/{key[:43]}/{key[43:]}"
 
     def make_folder(self, path: str) -> None:
         """Make a folder below the root, and the root again if it was deleted while running."""
         if not os.path.isdir(self.path):
-            self._make_root()
+            make_root(self.path)
         make_directory(os.path.dirname(path))
         make_directory(path)
 
-    def _refuse(self, key: str, error: OSError) -> NoReturn:
-        found = _mode(self.place(key))
-        if stat.S_ISLNK(found):
-            raise BadEntryError("a symlink, which is never followed", self.place(key)) from error
-        if found and not stat.S_ISREG(found):  # a socket cannot be opened at all
-            raise BadEntryError("not a regular file", self.place(key)) from error
-        raise StoreError(f"cannot read the entry ({error.strerror})", self.place(key)) from error
-
-    def _make_root(self) -> None:
+    def _open(self, path: str, flags: int = READ_FLAGS) -> int | None:
         try:
-            make_directories(self.path)
-            write_file(os.path.join(self.path, "CACHEDIR.TAG"), _TAG)
-            write_file(os.path.join(self.path, ".gitignore"), "*\n")
+            return os.open(path, flags)
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            raise StoreError(
-                f"cannot make the cache directory ({error.strerror}); choose another path, or make it writable",
-                self.path,
-            ) from error
+            _refuse(path, error)
 
-    def _check_root(self, found: os.stat_result) -> None:
-        if not stat.S_ISDIR(found.st_mode):
-            raise StoreError(
-                "the cache directory is not a directory; choose another path, or move the file away", self.path
-            )
-        if not os.access(self.path, os.R_OK | os.X_OK):
-            raise StoreError(
-                "the cache directory cannot be read; mend it with chmod u+rwx, or choose another path", self.path
-            )
-        if POSIX and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-            warn_once(
-                ("shared", self.path),
-                f"others can write the cache directory {self.path}, and so delete entries or bring back old ones; "
-                f"mend it with chmod go-w",
-            )
+    def _check(self, fd: int, path: str) -> int:
+        """Return the size of an open entry, and record the hit where there is a limit."""
+        found = os.fstat(fd)
+        _check_regular(found, path)
+        if self._limited:
+            touch(fd, path, found)
+        return found.st_size
 
     def _evict(self, key: str) -> bool:
-        return remove_file(self.place(key))
+        return self._remove(self.place(key))
+
+    def _remove(self, path: str) -> bool:
+        before = self.account.weigh(path)
+        removed = remove_file(path)
+        if removed:
+            self.account.removed(path, before)
+        return removed
 
     def _is_expired(self, key: str, now: int) -> bool:
         try:
@@ -221,64 +267,17 @@ class DirectoryStore(Store):
             if entry.name.startswith(prefix) and FUNCTION.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                 yield entry
 
-    def _clear_folder(self, folder: os.DirEntry[str]) -> int:
-        # Renamed aside first: at once there is nothing to find, and writers that opened the folder before, which
-        # publish through their descriptor, put their late values into what is being deleted.
-        aside = os.path.join(self.path, f".mpk-{os.urandom(8).hex()}.cleared")
-        try:
-            os.rename(folder.path, aside)
-        except FileNotFoundError:
-            return 0
-        return self._empty(aside, folder.path)
 
-    def _empty(self, aside: str, origin: str | None) -> int:
-        """Delete what is ours in a folder set aside; move the rest back, or leave it where the origin is not known."""
-        count = 0
-        for shard in list(shards(aside)):
-            for entry in list(scan(shard.path)):
-                removed = is_ours(entry.name) and remove_own_file(entry.path)
-                count += removed and bool(ENTRY.fullmatch(entry.name))
-            remove_directory(shard.path)
-        if not remove_directory(aside) and origin is not None:
-            self._move_back(aside, origin)
-        return count
-
-    def _move_back(self, aside: str, origin: str) -> None:
-        for folder, below, names in os.walk(aside, topdown=False):
-            # A link to a directory is listed among the directories, but is a thing to move.
-            for name in (*names, *(name for name in below if os.path.islink(os.path.join(folder, name)))):
-                target = os.path.join(origin, os.path.relpath(folder, aside), name)
-                if not is_ours(name) and not os.path.lexists(target):
-                    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-                    os.rename(os.path.join(folder, name), target)
-            remove_directory(folder)
-
-    def _remove_leftovers(self, folder: str) -> None:
-        """Remove temporary files and locks of writers that were killed."""
-        now = time.time()
-        for shard, name in list(own_files(folder, TEMPORARY)):
-            path = os.path.join(folder, shard, name)
-            with suppress(OSError):  # another prune was first, or it is no file
-                if now - os.lstat(path).st_mtime > _ORPHAN_AGE:
-                    remove_own_file(path)
-        for shard, name in list(own_files(folder, LOCK)):
-            lock = FileKeyLock(os.path.join(folder, shard, name))
-            with suppress(OSError, RuntimeError):  # no file, or held by this very thread, which is computing
-                if lock.acquire(0):
-                    lock.release()
+def _refuse(path: str, error: OSError) -> NoReturn:
+    found = mode_of(path)
+    if stat.S_ISLNK(found):
+        raise BadEntryError("a symlink, which is never followed", path) from error
+    if found and not stat.S_ISREG(found):  # a socket cannot be opened at all
+        raise BadEntryError("not a regular file", path) from error
+    raise StoreError(f"cannot read the entry ({error.strerror})", path) from error
 
 
-def _mode(path: str) -> int:
-    """Return the mode of what lies at a path, 0 if that cannot be seen."""
-    try:
-        return os.lstat(path).st_mode
-    except OSError:
-        return 0
-
-
-def _check_regular(fd: int, place: str) -> int:
-    """Return the size of a regular file; BadEntryError for a FIFO, a directory, a device."""
-    found = os.fstat(fd)
+def _check_regular(found: os.stat_result, place: str) -> None:
+    """Raise BadEntryError for a FIFO, a directory, a device."""
     if not stat.S_ISREG(found.st_mode):
         raise BadEntryError("not a regular file", place)
-    return found.st_size

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import errno
 import io
-import mmap
 import os
+import stat
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
+from memopickle.pages import LARGE, fresh_memory
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from memopickle.stores.base import Blob
 
 __all__ = [
+    "APPEND_FLAGS",
+    "PEEK_FLAGS",
     "POSIX",
     "READ_FLAGS",
     "WRITE_FLAGS",
     "close",
+    "file_time",
+    "is_directory",
     "keep_private",
     "make_directories",
     "make_directory",
+    "mode_of",
     "read_rest",
+    "read_small",
     "replace",
     "write_all",
     "write_file",
@@ -35,34 +44,69 @@ POSIX = hasattr(os, "getuid")
 # NONBLOCK: opening a FIFO must not hang. NOFOLLOW: an entry is never a symlink.
 _COMMON = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _COMMON
+#: For listing, which must not make entries look used.
+PEEK_FLAGS = READ_FLAGS | getattr(os, "O_NOATIME", 0)
 WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _COMMON
-#: Below, bytes are cheaper; above, memory that becomes the arrays' own, so that nothing is copied again.
-_LARGE = 65536
+APPEND_FLAGS = os.O_APPEND | getattr(os, "O_NONBLOCK", 0) | _COMMON
+#: Files below are read without asking for their size.
+_SMALL = 16384
 #: Seconds to wait between attempts to rename, where others' reading stands in the way (Windows).
 _PAUSES = (0.01, 0.05, 0.2)
 
 
+def _pick_file_clock() -> Callable[[], int]:
+    # freezegun replaces time.time_ns everywhere.
+    if hasattr(time, "clock_gettime_ns"):
+        return partial(time.clock_gettime_ns, time.CLOCK_REALTIME)
+    return time.time_ns
+
+
+#: The nanoseconds since the epoch by the clock that dates files, which is not that of a cache.
+file_time = _pick_file_clock()
+
+
+def mode_of(path: str) -> int:
+    """Return the mode of what lies at a path, 0 if that cannot be seen."""
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
+
+
+def is_directory(path: str) -> bool:
+    """Tell whether a directory, and not a link to one, lies at a path."""
+    return stat.S_ISDIR(mode_of(path))
+
+
+def read_small(fd: int) -> bytes:
+    """Return the bytes of a small file; nothing if it is not small, is empty, or is no file that can be read.
+
+    Costs a hit less than asking for the kind and the size of the file. Nothing else reads to an end like a file does,
+    save a pipe that somebody filled, whose bytes are verified like all others.
+    """
+    try:
+        data = os.read(fd, _SMALL)
+        if len(data) < _SMALL and not os.read(fd, 1):
+            return data
+        os.lseek(fd, 0, os.SEEK_SET)
+    except (IsADirectoryError, BlockingIOError):  # the second: an empty pipe
+        pass
+    return b""
+
+
 def read_rest(fd: int, size: int) -> Blob:
     """Read a whole file into memory of our own; shorter than ``size`` if it was cut meanwhile."""
-    if size < _LARGE:
+    if size < LARGE:
         data = os.read(fd, size)
         while len(data) < size and (more := os.read(fd, size - len(data))):
             data += more
         return data
-    view = _private_memory(size)
+    view = fresh_memory(size)  # it becomes the arrays' own, so that nothing is copied again
     file = io.FileIO(fd, closefd=False)  # unlike os.readv, also on Windows
     done = 0
     while done < size and (count := file.readinto(view[done:])):
         done += count
     return view[:done]
-
-
-def _private_memory(size: int) -> memoryview:
-    # Anonymous pages come zeroed as they are touched, where bytearray(size) would write all of them first. Private:
-    # by default such a mapping is shared with forked children, and with it the arrays that lie in it.
-    if hasattr(mmap, "MAP_PRIVATE"):
-        return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-    return memoryview(bytearray(size))
 
 
 def write_all(fd: int, chunks: Iterable[Blob]) -> None:

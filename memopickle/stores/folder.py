@@ -12,7 +12,7 @@ from memopickle.stores.files import WRITE_FLAGS, close, keep_private, make_direc
 from memopickle.stores.layout import open_directory, remove_directory, remove_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from memopickle.stores.base import Blob
     from memopickle.stores.directory import DirectoryStore
@@ -28,6 +28,7 @@ class FolderWriter(Writer):
 
     def __init__(self, store: DirectoryStore, key: str) -> None:
         self._path = store.place(key)
+        self._account = store.account
         self._durable = store.durable
         folder = os.path.dirname(os.path.dirname(self._path))
         try:
@@ -45,16 +46,20 @@ class FolderWriter(Writer):
             return False  # the folder was set aside and is gone
         try:
             self._fill(fd, chunks)
+            before = self._account.weigh(self._path)
             self._show(temporary)
         except BaseException as error:
             remove_file(temporary, self._fd)
             if isinstance(error, FileNotFoundError):
                 return False
             raise
+        self._account.stored(self._path, self._size, before)
         return True
 
     def retract(self) -> None:
-        remove_file(self._path)
+        before = self._account.weigh(self._path)
+        if remove_file(self._path):
+            self._account.removed(self._path, before)
 
     def close(self) -> None:
         if self._fd is not None and self._fd >= 0:
@@ -72,11 +77,18 @@ class FolderWriter(Writer):
     def _fill(self, fd: int, chunks: Iterable[Blob]) -> None:
         try:
             keep_private(fd)
-            write_all(fd, chunks)
+            write_all(fd, self._measured(chunks))
             if self._durable:
                 os.fsync(fd)
         finally:
             close(fd)
+
+    def _measured(self, chunks: Iterable[Blob]) -> Iterator[Blob]:
+        self._size = 0
+        for chunk in chunks:
+            self._size += memoryview(chunk).nbytes
+            self._account.check(self._size, self._path)
+            yield chunk
 
     def _show(self, temporary: str) -> None:
         if not self._durable or self._fd is None:

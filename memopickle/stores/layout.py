@@ -14,7 +14,10 @@ __all__ = [
     "ENTRY",
     "FUNCTION",
     "LOCK",
+    "STATISTICS",
     "TEMPORARY",
+    "USAGE",
+    "USAGE_TEMPORARY",
     "is_ours",
     "open_directory",
     "own_files",
@@ -31,7 +34,9 @@ ENTRY = re.compile(r"[0-9a-f]{62}\.[0-9a-f]{16}")
 LOCK = re.compile(r"[0-9a-f]{62}\.[0-9a-f]{16}\.lock")
 TEMPORARY = re.compile(r"\.mpk-[0-9a-f]{16}\.tmp")
 ASIDE = re.compile(r"\.mpk-[0-9a-f]{16}\.cleared")
-
+STATISTICS = ".mpk-statistics"
+USAGE = ".mpk-usage"
+USAGE_TEMPORARY = re.compile(r"\.mpk-usage-[0-9a-f]{16}\.tmp")
 
 #: Whether names can be relative to an open directory. On Windows a path must do: a folder that is cleared, and made
 #: again, while a value is being computed may receive that value there.

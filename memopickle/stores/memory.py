@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from memopickle.entry import Facts, pack_header
 from memopickle.errors import BadPayloadError, ConfigurationError
-from memopickle.expiry import result_ttl
+from memopickle.expiry import SECOND, result_ttl
 from memopickle.forking import renew_in_child
+from memopickle.header import EXCEPTION, VALUE, Facts, pack_header, prefix
 from memopickle.locks import KeyLock, NoLock
 from memopickle.serializers import PICKLE
 from memopickle.signing import KEY_ID_SIZE
@@ -23,17 +25,45 @@ if TYPE_CHECKING:
 __all__ = ["MemoryStore", "Record"]
 
 
-class Record(NamedTuple):
-    """What the object face keeps: the header's facts and the payload, which never left this process."""
+class Record:
+    """What the object face keeps: the header's facts and the payload, which never left this process.
 
-    created: int
-    expires: int
-    cost: int
-    code: bytes
-    metadata: bytes
-    payload: Any
-    pickled: bool
-    size: int
+    Times in microseconds, ``cost`` in nanoseconds, ``size`` in bytes. Immutable in use.
+    """
+
+    __slots__ = (
+        "born", "code", "cost", "created", "expires", "metadata",
+        "payload", "pickled", "raises", "size", "ttl", "until",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        created: int,
+        expires: int,
+        cost: int,
+        code: bytes,
+        metadata: bytes,
+        ttl: int,
+        kind: int,
+        payload: Any,
+        pickled: bool,
+        size: int,
+        until: float = inf,
+    ) -> None:
+        self.created = created
+        self.raises = kind == EXCEPTION
+        #: The same in seconds, for the quick way, which is not to take an exception for a value.
+        self.born = -inf if self.raises else created / SECOND
+        self.expires = expires
+        self.cost = cost
+        self.code = code
+        self.metadata = metadata
+        self.ttl = ttl
+        self.payload = payload
+        self.pickled = pickled
+        self.size = size
+        #: Until when a tier of several may use this copy, in seconds; a store by itself needs none.
+        self.until = until
 
     def value(self) -> Any:
         """Return the value: a new copy, where a caller could change it."""
@@ -45,6 +75,16 @@ class Record(NamedTuple):
             raise BadPayloadError(f"cannot be loaded ({type(error).__name__}: {error})") from error
 
 
+class _Bytes:
+    """What the bytes face keeps."""
+
+    __slots__ = ("blob", "size")
+
+    def __init__(self, blob: Blob) -> None:
+        self.blob = blob
+        self.size = len(blob)
+
+
 class MemoryStore(Store):
     """A bounded store in this process, strictly least recently used.
 
@@ -54,7 +94,8 @@ class MemoryStore(Store):
             immutable) counts as its ``sys.getsizeof``.
         ttl: for functions without one of their own; see :func:`memopickle.cached`.
         copy: True (default): results are kept pickled, so that no caller can change what is stored; immutable ones
-            are kept as they are. False: the object itself is kept and every caller gets the same one.
+            are kept as they are. False: the object itself is kept and every caller gets the same one; but what
+            works only once, or is alive (a generator, an open file, a coroutine, a lock), is returned and not kept.
 
     Safe between threads. It is not shared with other processes, and cannot be pickled.
 
@@ -67,15 +108,19 @@ class MemoryStore(Store):
         self.max_bytes = _limit(max_bytes, "max_bytes")
         self.ttl = result_ttl(ttl)
         self.copy = bool(copy)
-        self._entries: OrderedDict[str, tuple[Blob | Record, int]] = OrderedDict()
+        #: Least recently used first. Single operations on it need no lock: they are atomic, also in free-threaded
+        #: builds. The quick way reads it too.
+        self.entries: OrderedDict[str, Record | _Bytes] = OrderedDict()
+        #: Whether anything is ever evicted: if not, there is no order to keep.
+        self.is_bounded = not (maxsize is None and max_bytes is None)
         self._bytes = 0
         self.renew()
         renew_in_child(self)
 
     def renew(self) -> None:
         """Begin with a free lock, in a forked child."""
-        # Guards entries and bytes. Re-entrant: dropping an object may run its __del__, which may call a cached
-        # function.
+        # Guards bytes, and what entries sum up to. Re-entrant: dropping an object may run its __del__, which may call
+        # a cached function.
         self._guard = threading.RLock()
 
     def __repr__(self) -> str:
@@ -85,15 +130,14 @@ class MemoryStore(Store):
         raise TypeError("a MemoryStore lives in one process and cannot be pickled; use a DirectoryStore to share")
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def get(self, key: str) -> Blob | None:
         found = self._touch(key)
-        return None if isinstance(found, Record) else found
+        return found.blob if isinstance(found, _Bytes) else None
 
     def set(self, key: str, chunks: Iterable[Blob], expires_at: float | None) -> None:
-        blob = b"".join(chunks)
-        self._put(key, blob, len(blob))
+        self._put(key, _Bytes(b"".join(chunks)))
 
     def recall(self, key: str) -> Record | None:
         """Return the record last remembered under a key, or None: the object face of get."""
@@ -102,7 +146,7 @@ class MemoryStore(Store):
 
     def remember(self, key: str, record: Record) -> None:
         """Keep a record: the object face of set."""
-        self._put(key, record, record.size)
+        self._put(key, record)
 
     def delete(self, key: str) -> bool:
         with self._guard:
@@ -110,56 +154,67 @@ class MemoryStore(Store):
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         with self._guard:
-            keys = list(self._entries)
+            keys = self._in_order()
         return (key for key in keys if key.startswith(prefix))
 
     def extent(self, prefix: str) -> tuple[int | None, int | None]:
         return self.maxsize, sum(1 for _ in self.keys(prefix))
 
     def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
-        with self._guard:
-            found = self._entries.get(key, (None, 0))[0]
-        return _head(found) if isinstance(found, Record) else found and found[:size]
+        found = self.entries.get(key)
+        if found is None:
+            return None
+        return found.blob[:size] if isinstance(found, _Bytes) else _head(found)
 
     def size(self, key: str) -> int:
-        with self._guard:
-            return self._entries[key][1] if key in self._entries else 0
+        found = self.entries.get(key)
+        return 0 if found is None else found.size
+
+    def statistics_path(self) -> str | None:
+        return None  # nobody could ever read them beside these entries
 
     def lock(self, key: str) -> KeyLock:
         return NoLock()
 
-    def _touch(self, key: str) -> Blob | Record | None:
-        with self._guard:
-            found = self._entries.get(key)
-            if found is None:
-                return None
-            self._entries.move_to_end(key)
-            return found[0]
+    def _in_order(self) -> list[str]:
+        while True:
+            with suppress(RuntimeError):  # a hit of another thread, which takes no lock, changed the order meanwhile
+                return list(self.entries)
 
-    def _put(self, key: str, kept: Blob | Record, size: int) -> None:
+    def _touch(self, key: str) -> Record | _Bytes | None:
+        found = self.entries.get(key)
+        if found is not None and self.is_bounded:
+            try:  # noqa: SIM105  suppress() would cost as much as the rest
+                self.entries.move_to_end(key)
+            except KeyError:
+                pass  # evicted in this moment; what was found is right all the same
+        return found
+
+    def _put(self, key: str, kept: Record | _Bytes) -> None:
         with self._guard:
             self._drop(key)
-            self._entries[key] = kept, size
-            self._bytes += size
+            self.entries[key] = kept
+            self._bytes += kept.size
             while self._is_over():
-                self._drop(next(iter(self._entries)))
+                self._bytes -= self.entries.popitem(last=False)[1].size
 
     def _drop(self, key: str) -> bool:
-        found = self._entries.pop(key, None)
+        found = self.entries.pop(key, None)
         if found is None:
             return False
-        self._bytes -= found[1]
+        self._bytes -= found.size
         return True
 
     def _is_over(self) -> bool:
-        too_many = self.maxsize is not None and len(self._entries) > self.maxsize
+        too_many = self.maxsize is not None and len(self.entries) > self.maxsize
         return too_many or (self.max_bytes is not None and self._bytes > self.max_bytes)
 
 
 def _head(record: Record) -> bytes:
     """Return the head that an entry with these facts would have, so that records are listed like entries."""
-    facts = Facts(record.created, record.expires, record.cost, record.code, record.metadata)
-    return pack_header(b"\0" * KEY_ID_SIZE, facts, 0, 0) + record.metadata
+    facts = Facts(record.created, record.expires, record.cost, record.code, record.metadata, record.ttl)
+    start = prefix(EXCEPTION if record.raises else VALUE)
+    return pack_header(b"\0" * KEY_ID_SIZE, facts, 0, 0, start=start) + record.metadata
 
 
 def _limit(value: object, name: str) -> int | None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dbm
 import errno
 import os
+import stat
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from memopickle.errors import ConfigurationError, LockTimeoutError, StoreError
 from memopickle.expiry import result_ttl
-from memopickle.locks import locked_file, real_clock
+from memopickle.locks import locked_file, real_clock, remove_free_locks
 from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE
-from memopickle.stores.base import Store, Writer, user_lock
+from memopickle.stores.base import Store, Writer, lock_directory, user_lock
+from memopickle.stores.breaker import Breaker
 from memopickle.stores.files import make_directories
 
 if TYPE_CHECKING:
@@ -27,10 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ShelveStore"]
 
+#: What a dbm may add to the path.
+_ENDINGS = ("", ".db", ".dat", ".dir", ".bak", ".pag")
 #: Holds, per function, a token of the last clear or invalidation; not a store key, so never listed.
 _GENERATION = b"generation "
 #: Seconds to wait for another process's access to the file, which takes milliseconds unless it was stopped.
 _PATIENCE = 30.0
+#: The same once it was seen to be stopped.
+_PROBE = 1.0
+#: Calls on the stack that one access takes, and some more.
+_ROOM = 50
 #: Seconds between two attempts to open a file that its dbm has locked.
 _POLL = 0.005
 
@@ -57,9 +65,16 @@ class ShelveStore(Store):
             raise ConfigurationError(f"path={path!r}: give the file as text that is not empty, or as a Path")
         self.path = os.path.abspath(os.path.expanduser(text))
         self.ttl = result_ttl(ttl)
+        self._breaker = Breaker()
 
     def __repr__(self) -> str:
         return f"ShelveStore({self.path!r})"
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_breaker"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state, _breaker=Breaker())
 
     def open(self) -> None:
         if os.path.isdir(self.path):
@@ -102,6 +117,12 @@ class ShelveStore(Store):
                 _bump(database, function)
             return sum(_remove(database, key) for key in doomed)
 
+    def prune(self, now: int) -> int:
+        removed = super().prune(now)
+        with suppress(StoreError, OSError):  # there is no place for locks
+            remove_free_locks(lock_directory())  # those of killed processes; of other stores too, which loses nothing
+        return removed
+
     def writer(self, key: str) -> Writer:
         return _ShelfWriter(self, key)
 
@@ -132,13 +153,35 @@ class ShelveStore(Store):
             return _remove(database, key)
 
     def _check_kind(self) -> None:
-        with locked_file(f"{self.path}.lock", _PATIENCE):  # another process may just be making it
+        _check_files(self.path)
+        with self._locked():  # another process may just be making it
             if dbm.whichdb(self.path) == "" and not _is_unmade(self.path):
                 raise StoreError("the file is not a shelf of any dbm known here; choose another path", self.path)
 
     @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock for one access; once another process has kept it for long, try only now and then."""
+        attempt = self._breaker.enter()
+        if attempt is None:
+            raise LockTimeoutError(
+                f"another process held the lock for long; tried again in {self._breaker.remaining():.1f} seconds",
+                self.path,
+            )
+        if not os.path.isdir(os.path.dirname(self.path)):
+            make_directories(os.path.dirname(self.path))  # deleted while running
+        try:
+            with locked_file(f"{self.path}.lock", _PROBE if self._breaker.remaining() else _PATIENCE):
+                yield
+        except LockTimeoutError:
+            self._breaker.failed(attempt)
+            raise
+        finally:
+            self._breaker.succeeded(attempt)  # nothing happens after a failure
+
+    @contextmanager
     def _database(self) -> Iterator[Database]:
-        with locked_file(f"{self.path}.lock", _PATIENCE):
+        _make_room(_ROOM)
+        with self._locked():
             database = self._open_database()
             try:
                 yield database
@@ -149,6 +192,7 @@ class ShelveStore(Store):
                 database.close()
 
     def _open_database(self) -> Any:
+        _check_files(self.path)
         if _lost_index(self.path):
             self._restore_index()
         deadline = real_clock() + _PATIENCE
@@ -158,8 +202,10 @@ class ShelveStore(Store):
                 return dbm.open(self.path, flag, 0o600)
             except Exception as error:  # a damaged file makes a dbm raise anything
                 # gdbm lets one writer in, or readers: a program that uses the shelf without us may be at it.
-                if getattr(error, "errno", None) != errno.EAGAIN or real_clock() >= deadline:
+                if getattr(error, "errno", None) != errno.EAGAIN:
                     raise StoreError(f"cannot open the shelf ({type(error).__name__}: {error})", self.path) from error
+                if real_clock() >= deadline:
+                    raise LockTimeoutError(f"a program has it open since {_PATIENCE:.0f} seconds", self.path) from error
             time.sleep(_POLL)
 
     def _restore_index(self) -> None:
@@ -172,6 +218,12 @@ class ShelveStore(Store):
             ) from None
 
 
+def _make_room(frames: int) -> None:
+    """Raise RecursionError unless so many calls have room: out of stack, a dbm would leave its files half written."""
+    if frames:
+        _make_room(frames - 1)
+
+
 class _ShelfWriter(Writer):
     def __init__(self, store: ShelveStore, key: str) -> None:
         super().__init__(store, key)
@@ -180,6 +232,14 @@ class _ShelfWriter(Writer):
 
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         return self._shelf.publish(self._key, chunks, self._generation)
+
+
+def _check_files(path: str) -> None:
+    """StoreError if there is a pipe or a device in the place of a file: to open one may take for ever."""
+    for ending in _ENDINGS:
+        with suppress(OSError):
+            if not stat.S_ISREG(os.stat(path + ending).st_mode):
+                raise StoreError("the shelf is not a regular file; choose another path", path + ending)
 
 
 def _is_unmade(path: str) -> bool:
@@ -201,12 +261,11 @@ def _is_bad_index(path: str) -> bool:
             return False  # killed while it was made
         with open(f"{path}.dir", "rb") as index:
             first = index.read(1)
-            index.seek(-1, os.SEEK_END)
+            if first:
+                index.seek(-1, os.SEEK_END)
             return first not in (b"'", b'"') or index.read() != b"\n"
     except FileNotFoundError:
         return os.path.exists(f"{path}.dat")
-    except OSError:
-        return True  # an empty index of a file that is not
 
 
 def _keys(database: Database, prefix: str) -> list[str]:

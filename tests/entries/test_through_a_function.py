@@ -13,7 +13,8 @@ from helpers.functions import Counted, count, reasons
 from helpers.programs import WITHOUT_PRIVILEGES, run
 
 from memopickle import Cache, DirectoryStore, Secret, ShelveStore
-from memopickle.entry import HEADER, Codec, Facts
+from memopickle.buffers import ROW
+from memopickle.entry import HEADER, Codec, Facts, read_header
 from memopickle.events import BadEntry, Miss, NotStored
 from memopickle.serializers import PICKLE
 from memopickle.testing import store_key
@@ -43,24 +44,28 @@ def with_field(data, place, form, value):
 
 #: What is done to the bytes of a good entry.
 DAMAGES = {
-    **{f"byte {place} flipped": lambda data, place=place: flip(data, place) for place in range(0, 72, 5)},
+    **{f"byte {place} flipped": lambda data, place=place: flip(data, place) for place in range(0, 88, 5)},
     **{f"byte {place} flipped": lambda data, place=place: flip(data, place) for place in (-1, -32, -33, -40, -60)},
-    **{f"cut to {size}": lambda data, size=size: data[:size] for size in (0, 1, 4, 71, 72, 100)},
+    **{f"cut to {size}": lambda data, size=size: data[:size] for size in (0, 1, 4, 87, 88, 100)},
     "cut by one": lambda data: data[:-1],
-    "a byte inserted": lambda data: data[:90] + b"x" + data[90:],
-    "a byte removed": lambda data: data[:90] + data[91:],
+    "a byte inserted": lambda data: data[:99] + b"x" + data[99:],
+    "a byte removed": lambda data: data[:99] + data[100:],
     "trailing garbage": lambda data: data + b"garbage",
     "zeros": lambda data: bytes(len(data)),
-    "a zero tail": lambda data: data[:80] + bytes(len(data) - 80),
+    "a zero tail": lambda data: data[:99] + bytes(len(data) - 99),
     "twice": lambda data: data + data,
     "an unsigned pickle": lambda data: pickle.dumps(["wrong"] * 50),
     "created later": lambda data: with_field(data, 16, "<q", 2**62),
+    "a longer ttl": lambda data: with_field(data, 80, "<q", 2**62),
     "never expires": lambda data: with_field(data, 24, "<q", 2**63 - 1 - 1),
     "4 GiB of metadata": lambda data: with_field(data, 56, "<I", 2**32 - 1),
     "many buffers": lambda data: with_field(data, 60, "<I", 2**32 - 1),
     "a stream of 2**63": lambda data: with_field(data, 64, "<Q", 2**63),
-    "a newer format": lambda data: with_field(data, 4, "<H", 2),
-    "another kind": lambda data: with_field(data, 6, "<H", 1),
+    "a stream of 2**63 uncompressed": lambda data: with_field(data, 72, "<Q", 2**63),
+    "a newer format": lambda data: with_field(data, 4, "<H", 3),
+    "an older format": lambda data: with_field(data, 4, "<H", 1),
+    "another kind": lambda data: with_field(data, 6, "<B", 1),
+    "compressed": lambda data: with_field(data, 7, "<B", 1),
 }
 
 
@@ -113,10 +118,11 @@ def test_a_hostile_pickle_is_not_run(double, refusal, tmp_path):
 def test_a_hostile_body_behind_a_valid_header_is_not_run(double, refusal, tmp_path):
     double(3)
     data = double.data(3)
-    header = list(HEADER.unpack_from(data))
+    header = read_header(data)
     body = pickle.dumps(Marking(tmp_path / "marker"))
-    start, end = HEADER.size + header[8], HEADER.size + header[8] + header[10]
-    double.plant(3, HEADER.pack(*header[:10], len(body)) + data[HEADER.size : start] + body + data[end:])
+    start = HEADER.size + header.metadata_size
+    head = HEADER.pack(*header._replace(stream_size=len(body), raw_stream_size=len(body)))
+    double.plant(3, head + data[HEADER.size : start] + body + data[start + header.stream_size :])
     refusal(reason="signature")
     assert not (tmp_path / "marker").exists()
 
@@ -171,33 +177,34 @@ def test_an_entry_signed_for_something_else_is_refused(secret, double, refusal, 
 
 def test_a_signed_entry_that_cannot_be_loaded_is_refused_with_the_reason(cache, double, refusal):
     double(3)
-    header = HEADER.unpack_from(double.data(3))
+    header = read_header(double.data(3))
 
     class Moved(type(PICKLE)):
         def encode(self, value):
             return b"cno_such_module\nThing\n.", []
 
     codec = Codec([Secret("a secret of more than 32 bytes, for the tests").signer], "", Moved())
-    double.plant(3, b"".join(codec.encode(double.key(3), None, Facts(header[4], code=header[7]))))
+    double.plant(3, b"".join(codec.encode(double.key(3), None, Facts(header.created, code=header.code))))
     refusal(reason="no_such_module")
 
 
-@pytest.mark.parametrize("part", ["padding", "first buffer", "last byte", "length", "digest"])
+@pytest.mark.parametrize("part", ["padding", "first buffer", "last byte", "length", "flags", "digest"])
 def test_damaged_arrays_are_computed_again(cache, events, part):
     numpy = pytest.importorskip("numpy")
     arrays = Counted(cache, lambda size: [numpy.arange(size), numpy.ones(size)])
     arrays(1000)
     data = arrays.data(1000)
-    header = HEADER.unpack_from(data)
-    table = HEADER.size + header[8] + header[10]
-    after_mac = table + 2 * 40 + 32
+    header = read_header(data)
+    table = HEADER.size + header.metadata_size + header.stream_size
+    after_mac = table + 2 * ROW.size + 32
     # The padding before the first buffer may be empty: then this is its first byte.
     place = {
         "padding": after_mac,
         "first buffer": after_mac + 100,
         "last byte": -1,
         "length": table,
-        "digest": table + 8,
+        "digest": table + 20,
+        "flags": table + 16,
     }[part]
     arrays.plant(1000, flip(data, place))
     events.clear()

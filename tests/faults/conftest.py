@@ -1,12 +1,15 @@
 """A cached function, and the check that a fault in its entry is a miss that is told once."""
 
+import contextlib
 import logging
 
 import pytest
 from helpers.functions import Counted, count, reasons
 
+from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore
 from memopickle.events import BadEntry, Miss
-from tests.faults.tools import leftovers
+from tests.faults.tools import SECRET, leftovers
+from tests.faults.workers import Team
 
 
 @pytest.fixture
@@ -46,3 +49,27 @@ def missed(double, events, caplog, marker):
 
     yield check
     assert leftovers(double.cache.store.path) == []
+
+
+@pytest.fixture(params=["directory", "shelve", "memory"])
+def any_cache(request, tmp_path, events):
+    """A cache in each of the stores that need no server."""
+    stores = {
+        "directory": lambda: DirectoryStore(tmp_path / "cache"),
+        "shelve": lambda: ShelveStore(tmp_path / "shelf"),
+        "memory": MemoryStore,
+    }
+    return Cache(stores[request.param](), secret=SECRET, on_event=events.append)
+
+
+@pytest.fixture
+def url(tmp_path, request):
+    """A store that processes share."""
+    return f"{getattr(request, 'param', 'dir')}:{tmp_path / 'place'}"
+
+
+@pytest.fixture
+def start(tmp_path, url):
+    """Start some workers on the store; they end with the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda size, *before, **environment: stack.enter_context(Team(tmp_path, size, url, before, **environment))

@@ -1,244 +1,127 @@
-"""A program that does one operation again and again, each time in a child whose n-th system call strace strikes.
+"""Strikes a task at each of its system calls in turn: kills the process there, or has the call fail.
 
-    strace -f -e trace=NAMES -e inject=NAMES:signal=KILL:when=1000 python crashes.py strike BASE OPERATION NAME ...
-    python crashes.py check BASE OPERATION
-    strace python crashes.py trace BASE OPERATION
-
-strace counts each system call of each process by itself. Before its operation the n-th child makes 1000 - n calls
-that come to nothing, so that one run of strace does for every n and every name, until the operation ends by itself.
+At the first, second, ... call of each kind until it ends by itself. A call at which a process is killed is not
+executed, so that each state of the files between two calls is seen.
 """
 
-import ctypes
+import collections
+import itertools
 import json
 import os
+import re
+import shutil
+import signal
+import subprocess
 import sys
-from contextlib import suppress
+from pathlib import Path
 
-from memopickle import Cache, DirectoryStore, events
-from memopickle.secret import find_secrets
-from memopickle.stores.layout import LOCK, TEMPORARY
+__all__ = ["CALLS", "HARMLESS", "Server", "fail_everywhere", "kill_everywhere"]
 
-AT = 800
-NOW = 1_700_000_000.0
-SECRET = "a secret of more than 32 bytes, for the tests"
-ENDED, WRONG, UNSTRUCK, BROKEN = 0, 5, 7, 9
-
-libc = ctypes.CDLL(None, use_errno=True)
-#: Calls that come to nothing, by the name of the system call that they make.
-IDLE = {
-    "chmod": lambda: libc.chmod(b"", 0),
-    "close": lambda: libc.close(-1),
-    "fchmod": lambda: libc.fchmod(-1, 0),
-    "flock": lambda: libc.flock(-1, 0),
-    "fsync": lambda: libc.fsync(-1),
-    "ftruncate": lambda: libc.ftruncate(-1, ctypes.c_long(0)),
-    "getdents64": lambda: libc.getdents64(-1, None, ctypes.c_long(0)),
-    "link": lambda: libc.link(b"", b""),
-    "mkdir": lambda: libc.mkdir(b"", 0),
-    "mkdirat": lambda: libc.mkdirat(-1, b"", 0),
-    "openat": lambda: libc.openat(-1, b"", 0),
-    "read": lambda: libc.read(-1, None, ctypes.c_long(0)),
-    "rename": lambda: libc.rename(b"", b""),
-    "renameat": lambda: libc.renameat(-1, b"", -1, b""),
-    "rmdir": lambda: libc.rmdir(b""),
-    "unlink": lambda: libc.unlink(b""),
-    "unlinkat": lambda: libc.unlinkat(-1, b"", 0),
-    "write": lambda: libc.write(-1, None, ctypes.c_long(0)),
-}
+VICTIM = Path(__file__).with_name("victim.py")
+#: The system calls that change files, or what is locked and open; those that this machine has.
+CALLS = (
+    "openat", "write", "pwrite64", "writev", "close", "?rename", "renameat", "renameat2", "?unlink", "unlinkat",
+    "?mkdir", "mkdirat", "?rmdir", "?link", "linkat", "?symlink", "symlinkat", "?chmod", "fchmod", "fchmodat",
+    "ftruncate", "truncate", "fsync", "fdatasync", "flock", "fcntl", "?utime", "utimensat", "fallocate",
+)  # fmt: skip
+KILLED = str(-signal.SIGKILL)
+#: What a task may do besides: nothing that another process sees.
+HARMLESS = re.compile(
+    r"\w*(stat|statx|statat|mmap|munmap|brk|madvise|mremap|mprotect|clock_\w+|gettimeofday|rt_sig\w+|futex|getpid|gettid"
+    r"|getuid|geteuid|getrandom|lseek|ioctl|access|faccessat\d?|readlink|getcwd|read|readv|pread64|getdents64|exit_group"
+    r"|restart_syscall|exit|rt_sigtimedwait|umask|dup|sched_yield)"
+)
 
 
-#: Which program this is. Not captured by the function: it would be part of its identity.
-age = ["old"]
+class Server:
+    """Has processes forked that do what they are told."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, str(VICTIM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def run(self, task, folder):
+        """Run a task to its end and return what it says."""
+        self._tell(task, folder, "go")
+        said = json.loads(self._hear())
+        assert self._hear() == "0"
+        return said
+
+    def trace(self, task, folder, *filters):
+        """Run a task and count its system calls."""
+        log = folder.with_suffix(".trace")
+        assert self._traced(task, folder, "-o", str(log), *filters) == "0"
+        return collections.Counter(re.findall(r"^(\w+)\(", log.read_text(), re.MULTILINE))
+
+    def kill(self, task, folder, call, number):
+        """Run a task that is killed at this call; return whether that happened: False if it ended before."""
+        ended = self.strike(task, folder, call, f"signal=KILL:when={number}")
+        assert ended in ("0", KILLED)
+        return ended == KILLED
+
+    def strike(self, task, folder, call, fault):
+        """Run a task one of whose calls is struck; return how the process ended."""
+        options = ("-e", f"trace={call}", "-e", f"inject={call}:{fault}")
+        return self._traced(task, folder, "-o", "/dev/null", *options)
+
+    def _traced(self, task, folder, *options):
+        process = self._tell(task, folder, "wait")
+        with subprocess.Popen(["strace", *options, "-p", process], stderr=subprocess.PIPE, text=True) as strace:
+            said = strace.stderr.readline()
+            assert "attached" in said
+            os.kill(int(process), signal.SIGUSR1)
+            strace.communicate()
+        return self._hear()
+
+    def _tell(self, *words):
+        self._process.stdin.write(" ".join(map(str, words)) + "\n")
+        self._process.stdin.flush()
+        return self._hear()
+
+    def _hear(self):
+        return self._process.stdout.readline().strip()
 
 
-def value(number):
-    return f"{age[0]} {number} " * 1000
+def kill_everywhere(server, template, task, but=()):
+    """Kill a task at every call; give the folder after each, and then that of the task which ended by itself.
 
-
-def brief(number):
-    return f"brief {number}"
-
-
-class Work:
-    """Two functions in a cache of their own, as a program of one age knows them."""
-
-    def __init__(self, root, name, now=NOW):
-        age[0] = name
-        self.told = []
-        self.cache = Cache(
-            DirectoryStore(root, durable=True),
-            secret=SECRET, clock=lambda: now, on_event=self.told.append, track_code="off",
-        )  # fmt: skip
-        self.value = self.cache.cached(value)
-        self.brief = self.cache.cached(brief, ttl="1h")
-
-    def stored(self, number):
-        """The age of what is stored for a number, None if nothing is."""
-        found = self.value.cache_peek(number)
-        return found and age_of(found.value, number)
-
-
-def age_of(text, number):
-    age = text.split(" ", 1)[0]
-    assert text == f"{age} {number} " * 1000, text[:100]
-    return age
-
-
-def prepare(root):
-    """Values 1 and 3 of a program before, one that has expired, and what killed writers left."""
-    old = Work(root, "old")
-    old.value(1), old.value(3)
-    Work(root, "old", NOW - 7200).brief(1)
-    shard = os.path.dirname(old.cache.store.place(old.value.cache_key(1)))
-    for left in (f"{shard}/.mpk-0123456789abcdef.tmp", f"{old.cache.store.place(old.value.cache_key(3))}.lock"):
-        with open(left, "w"):
-            os.utime(left, (1e9, 1e9))
-    os.makedirs(f"{root}/.mpk-0123456789abcdef.cleared/aa")
-
-
-# -- the operations: what they do, and what may be stored for 1, 2 and 3 when they were killed -----------------------
-
-
-def call(root):
-    new = Work(root, "new")
-    return age_of(new.value(2), 2) == "new"
-
-
-def hit(root):
-    new = Work(root, "new")
-    return age_of(new.value(1), 1) == "old" or bool(new.told)
-
-
-def replace(root):
-    new = Work(root, "new")
-    return age_of(new.value.cache_refresh(1), 1) == "new"
-
-
-def delete(root):
-    return Work(root, "new").value.cache_invalidate(1)
-
-
-def clear(root):
-    return Work(root, "new").cache.clear() == 3
-
-
-def prune(root):
-    return Work(root, "new").cache.prune() == 1
-
-
-def secret(root):
-    os.environ["XDG_CONFIG_HOME"] = f"{root}/home"
-    return len(find_secrets()) == 1
-
-
-OPERATIONS = {one.__name__: one for one in (call, hit, replace, delete, clear, prune, secret)}
-ALLOWED = {
-    "call": ({"old"}, {None, "new"}, {"old"}),
-    "hit": ({"old"}, {None}, {"old"}),
-    "replace": ({"old", "new"}, {None}, {"old"}),
-    "delete": ({"old", None}, {None}, {"old"}),
-    "clear": ({"old", None}, {None}, {"old", None}),
-    "prune": ({"old"}, {None}, {"old"}),
-    "secret": ({"old"}, {None}, {"old"}),
-}
-
-
-# -- striking --------------------------------------------------------------------------------------------------------
-
-
-def in_child(function, *arguments):
-    """Run in a child process; return its status."""
-    pid = os.fork()
-    if pid == 0:
-        code = BROKEN
-        try:
-            code = function(*arguments) or ENDED
-        finally:
-            os._exit(code)
-    return os.waitpid(pid, 0)[1]
-
-
-def attempt(operate, root, name, number, errno):
-    """One operation, after as many idle calls as make its ``number``-th call of this name the one that is struck."""
-    for _ in range(AT - number):
-        IDLE[name]()
-    right = operate(root)
-    if errno:
-        ctypes.set_errno(0)
-        IDLE[name]()
-        if ctypes.get_errno() == errno:
-            return UNSTRUCK
-    return ENDED if right else WRONG
-
-
-def strike(base, operation, errno, names):
-    """Strike each system call of these names in turn; print the status of each attempt."""
-    statuses = {}
-    for name in names:
-        for number in range(1, AT):
-            root = f"{base}/{name}-{number}"
-            assert in_child(prepare, root) == 0
-            status = os.waitstatus_to_exitcode(in_child(attempt, OPERATIONS[operation], root, name, number, errno))
-            statuses[f"{name}-{number}"] = status
-            if status in (UNSTRUCK, WRONG, BROKEN) or (status == ENDED and not errno):
+    ``but``: calls at which it is not killed.
+    """
+    calls = server.trace(task, _copy(template, "trace"), "-e", f"trace={','.join(CALLS)}")
+    assert calls, "nothing to kill it at"
+    points = 0
+    for call in set(calls).difference(but):
+        for number in itertools.count(1):
+            folder = _copy(template, f"{call}-{number}")
+            killed = server.kill(task, folder, call, number)
+            points += killed
+            yield folder, killed
+            shutil.rmtree(folder)
+            if not killed:
+                assert number > calls[call], "it made fewer calls than before"
                 break
-    print(json.dumps(statuses))
+    print(f"{template.name}: {task} killed at {points} points: {dict(calls)}")
 
 
-# -- checking --------------------------------------------------------------------------------------------------------
+def fail_everywhere(server, template, task, error, calls):
+    """Have each of these calls of a task fail; give the folder after each."""
+    counts = server.trace(task, _copy(template, "trace"), "-e", f"trace={','.join(calls)}")
+    for call, count in counts.items():
+        for number in range(1, count + 1):
+            folder = _copy(template, f"{call}-{number}")
+            assert server.strike(task, folder, call, f"error={error}:when={number}") == "0", folder.name
+            yield folder
+            shutil.rmtree(folder)
+    print(f"{template.name}: {task} met {error} at {sum(counts.values())} points: {dict(counts)}")
 
 
-def leftovers(root):
-    names = [name for _, below, files in os.walk(root) for name in (*below, *files)]
-    return [name for name in names if name.startswith(".mpk-") or TEMPORARY.fullmatch(name) or LOCK.fullmatch(name)]
-
-
-def make_old(root):
-    for folder, _, files in os.walk(root):
-        for name in files:
-            if TEMPORARY.fullmatch(name):
-                os.utime(os.path.join(folder, name), (1e9, 1e9))
-
-
-def check(root, operation):
-    """What a fresh program finds: old or new values and no others, and that it can go on."""
-    fresh = Work(root, "fresh")
-    for number, allowed in enumerate(ALLOWED[operation], 1):
-        before = fresh.stored(number)
-        assert before in allowed, (root, number, before)
-        assert age_of(fresh.value(number), number) == (before or "fresh")
-        assert fresh.stored(number) == (before or "fresh")
-    assert not [event for event in fresh.told if isinstance(event, events.BadEntry | events.NotStored)], fresh.told
-    assert fresh.cache.verify().bad == []
-    make_old(root)
-    fresh.cache.prune()
-    assert leftovers(root) == []
-    if operation == "secret":
-        os.environ["XDG_CONFIG_HOME"] = f"{root}/home"
-        assert find_secrets()[0].key_id == find_secrets()[0].key_id
-
-
-def mark(text):
-    with suppress(FileNotFoundError):
-        os.stat(f"/mark/{text}")
-
-
-def main(what, base, operation, errno="0", *names):
-    if what == "check":
-        for name in sorted(os.listdir(base)):
-            check(f"{base}/{name}", operation)
-        return
-    prepare(f"{base}/warm")  # imports everything
-    OPERATIONS[operation](f"{base}/warm")
-    if what == "trace":
-        prepare(f"{base}/traced")
-        mark("begin")
-        right = OPERATIONS[operation](f"{base}/traced")
-        mark("end")
-        assert right
-    else:
-        strike(base, operation, int(errno), names)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def _copy(template, name):
+    folder = template.with_name(f"{template.name.partition('-')[0]}-{name}")
+    shutil.copytree(template, folder)
+    return folder

@@ -1,17 +1,23 @@
 """FAULTS 1-26: whatever is done to the bytes of an entry, a call computes the right value and says so once."""
 
 import json
+import os
 import pickle
 import struct
 import tracemalloc
+import zlib
 
 import pytest
 from helpers import golden
 from helpers.functions import Counted, reasons
 
 from memopickle import Cache, DirectoryStore, Secret
-from memopickle.entry import FORMAT, HEADER, Codec, Facts
+from memopickle.buffers import ROW
+from memopickle.compression import ALGORITHMS
+from memopickle.entry import FORMAT, HEADER, VALUE, Codec, Facts, pack_header, read_header
 from memopickle.events import Miss
+from memopickle.expiry import NEVER
+from memopickle.header import prefix
 from memopickle.serializers import PICKLE
 from memopickle.signing import frame
 from tests.faults.tools import SECRET, Marking, outcome
@@ -46,16 +52,17 @@ def arrays(cache):
 
 def sizes(header):
     """Where metadata, stream and table of an entry end."""
-    metadata = HEADER.size + header[8]
-    stream = metadata + header[10]
-    return metadata, stream, stream + header[9] * 40
+    metadata = HEADER.size + header.metadata_size
+    stream = metadata + header.stream_size
+    return metadata, stream, stream + header.buffer_count * ROW.size
 
 
 def with_body(data, body):
     """The entry with another stream, whose length stands in the header."""
-    header = list(HEADER.unpack_from(data))
+    header = read_header(data)
     metadata, stream, _ = sizes(header)
-    return HEADER.pack(*header[:10], len(body)) + data[HEADER.size : metadata] + body + data[stream:]
+    head = HEADER.pack(*header._replace(stream_size=len(body), raw_stream_size=len(body)))
+    return head + data[HEADER.size : metadata] + body + data[stream:]
 
 
 def flipped(data, place, bits=1):
@@ -70,8 +77,8 @@ def edited(data, place, form, value):
 
 def signed(double, value=None, serializer=PICKLE, secret=SECRET, namespace="", key=None):
     """An entry for ``double(3)`` as somebody else signs it, fresh and of the same code."""
-    header = HEADER.unpack_from(double.data(3))
-    facts = Facts(header[4], code=header[7])
+    header = read_header(double.data(3))
+    facts = Facts(header.created, code=header.code)
     codec = Codec([Secret(secret).signer], namespace, serializer)
     return b"".join(codec.encode(key or double.key(3), value, facts))
 
@@ -93,7 +100,7 @@ def test_3_cut_at_every_offset(good, damaged):
 def test_3_cut_in_and_around_every_buffer(arrays, missed, events):
     expected = [part.tolist() for part in arrays(5000)]
     data = arrays.data(5000)
-    *_, table = sizes(HEADER.unpack_from(data))
+    *_, table = sizes(read_header(data))
     for size in (*range(table, table + 64), *range(table, len(data), 250), len(data) - 1):
         arrays.plant(5000, data[:size])
         events.clear()
@@ -111,7 +118,7 @@ def test_4_every_single_bit_flipped(good, damaged):
 def test_4_a_bit_flipped_in_padding_and_buffers(arrays, events):
     expected = [part.tolist() for part in arrays(5000)]
     data = arrays.data(5000)
-    *_, table = sizes(HEADER.unpack_from(data))
+    *_, table = sizes(read_header(data))
     for place in (*range(table, table + 100), *range(table + 100, len(data), 97), len(data) - 1):
         arrays.plant(5000, flipped(data, place))
         events.clear()
@@ -156,7 +163,7 @@ def test_9_an_unsigned_malicious_pickle_is_not_run(good, damaged, marker, protoc
 def test_10_a_valid_header_over_a_malicious_body_is_not_run(good, damaged, marker):
     hostile = pickle.dumps(Marking(marker))
     damaged(with_body(good, hostile), "signature")
-    metadata, *_ = sizes(HEADER.unpack_from(good))
+    metadata, *_ = sizes(read_header(good))
     for tail in (b"", bytes(32), bytes(100), good[-32:], good[metadata:]):
         damaged(good[:metadata] + hostile + tail)
 
@@ -165,7 +172,7 @@ def test_10_a_malicious_body_of_the_very_length_is_not_run(cache, missed, marker
     text = Counted(cache, lambda number: "x" * number)
     text(1000)
     data = text.data(1000)
-    metadata, stream, _ = sizes(HEADER.unpack_from(data))
+    metadata, stream, _ = sizes(read_header(data))
     body = (pickle.dumps(Marking(marker)) + bytes(2000))[: stream - metadata]
     text.plant(1000, data[:metadata] + body + data[stream:])
     missed("signature", text, 1000, "x" * 1000)
@@ -233,8 +240,8 @@ def test_15_the_boundary_of_function_and_key_shifted(double, good, damaged, shif
 def test_16_the_algorithm_changed(double, good, damaged):
     weaker = Secret(SECRET, "hmac-sha256").signer
     codec = Codec([weaker], "", PICKLE)
-    header = HEADER.unpack_from(good)
-    theirs = b"".join(codec.encode(double.key(3), "wrong", Facts(header[4], code=header[7])))
+    header = read_header(good)
+    theirs = b"".join(codec.encode(double.key(3), "wrong", Facts(header.created, code=header.code)))
     damaged(theirs, "unknown secret")
     # Its key id claims the algorithm that the reader uses: the signature does not fit that.
     damaged(theirs[:8] + good[8:16] + theirs[16:], "signature")
@@ -247,7 +254,7 @@ def test_16_the_serializer_changed(double, good, damaged):
     damaged(signed(double, "wrong", serializer=Other()), "signature")
 
 
-@pytest.mark.parametrize(("place", "field"), [(16, "created"), (24, "expires"), (32, "cost")])
+@pytest.mark.parametrize(("place", "field"), [(16, "created"), (24, "expires"), (32, "cost"), (80, "ttl")])
 def test_17_times_edited(good, damaged, place, field):
     now = struct.unpack_from("<q", good, place)[0]
     for value in (0, 1, -1, 2**63 - 1, 2**63 - 2, -(2**63), now - 1):
@@ -314,18 +321,17 @@ def test_18_huge_lengths_are_missed_where_memory_is_short(tmp_path):
 @pytest.mark.parametrize("size", [2**32, 2**63, 2**64 - 1])
 def test_18_a_huge_buffer_in_a_table_that_is_signed(double, good, damaged, size):
     signer = Secret(SECRET).signer
-    header = list(HEADER.unpack_from(good))
     stream = pickle.dumps("wrong")
-    header[8:] = [0, 1, len(stream)]
-    head = HEADER.pack(*header) + stream + struct.pack("<Q32s", size, bytes(32))
+    head = pack_header(signer.key_id, Facts(read_header(good).created, metadata=b""), 1, len(stream)) + stream
+    head += struct.pack("<QQI32s", size, size, 0, bytes(32))
     key = double.key(3).encode()
     mac = signer.bind(frame(b"cache", b"", b"pickle"))
     damaged(head + mac.mac(frame(key), head), "cut short")
 
 
 NEWER = """
-from memopickle import entry
-entry.FORMAT = 2  # before anything else is imported: a program of the future, in the same store
+from memopickle import entry, header
+header.FORMAT = entry.FORMAT = 3  # before anything else is imported: a program of the future, in the same store
 """
 
 
@@ -345,15 +351,125 @@ def test_19_programs_of_two_formats_never_overwrite_each_other(tmp_path):
 
 def test_20_a_format_of_zero_or_another_kind(good, damaged):
     damaged(edited(good, 4, "<H", 0), "format 0")
-    damaged(edited(good, 6, "<H", 1), "not an entry")
+    damaged(edited(good, 6, "<B", 1), "signature")
+    for kind in (2, 3, 4, 255):
+        damaged(edited(good, 6, "<B", kind), "not an entry")
 
 
-def test_20_entries_of_released_formats_are_read():
+def test_20_an_entry_of_format_1_is_a_miss_and_never_run(double, good, damaged, marker):
+    older = os.path.join(golden.FOLDER, "1")
+    for name in golden.entries(older):
+        damaged(golden.data(name, older), "entry format 1")
+    # As format 1 was signed, with our own secret, for this very key: nothing but the format is wrong with it.
+    signer = Secret(SECRET).signer
+    body = pickle.dumps(Marking(marker))
+    header = struct.Struct("<4sHH8sqqq16sIIQ")
+    created = read_header(good).created
+    head = header.pack(b"mpkl", 1, 0, signer.key_id, created, NEVER, 0, read_header(good).code, 0, 0, len(body)) + body
+    mac = signer.bind(frame(b"cache", b"", b"pickle"))
+    damaged(head + mac.mac(frame(double.key(3).encode()), head), "entry format 1")
+
+
+def test_20_entries_of_the_formats_that_are_read():
     assert golden.entries()
     for name, described in golden.entries().items():
         found = golden.codec(described).decode(described["key"], golden.data(name))
         assert found.created == described["created"]
-        assert pickle.loads(found.stream, buffers=found.buffers) is not None or described["value"] is None
+        value = found.value()
+        assert (value[0] if described["buffers"] else value) == described["value"]
+
+
+def compressed(double, good, raw_size, packed, compress="zlib"):
+    """An entry for ``double(3)`` with a good signature, whose stream says that it is larger than it is."""
+    facts = Facts(read_header(good).created, code=read_header(good).code, metadata=b"")
+    signer = Secret(SECRET).signer
+    start = prefix(VALUE, ALGORITHMS.index(compress))
+    head = pack_header(signer.key_id, facts, 0, len(packed), raw_size, start) + packed
+    mac = signer.bind(frame(b"cache", b"", b"pickle"))
+    return head + mac.mac(frame(double.key(3).encode()), head)
+
+
+BOMBS = {
+    "more than it says": (zlib.compress(pickle.dumps(bytes(50_000_000))), 100_000),
+    "one byte more than it says": (zlib.compress(pickle.dumps(bytes(100_000))), len(pickle.dumps(bytes(100_000))) - 1),
+    "less than it says": (zlib.compress(pickle.dumps(bytes(100_000))), 10_000_000),
+    "2**63": (zlib.compress(pickle.dumps(bytes(100_000))), 2**63),
+    "2**64-1": (zlib.compress(pickle.dumps(bytes(100_000))), 2**64 - 1),
+    "4 GiB": (zlib.compress(b"x"), 2**32),
+    "no compressed data": (pickle.dumps("wrong"), 1000),
+    "shorter than it is": (pickle.dumps("wrong"), 3),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_21_a_compression_bomb_under_a_valid_signature_is_capped(cache, missed, name):
+    double = Counted(cache, compress="zlib")
+    double(3)
+    double.plant(3, compressed(double, double.data(3), *reversed(BOMBS[name])))
+    tracemalloc.start()
+    try:
+        assert double(3) == 6
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert double.calls == [3, 3]
+    double.plant(3, compressed(double, double.data(3), *reversed(BOMBS[name])))
+    missed("", double)
+
+
+BOMB = """
+import pickle, resource, struct, zlib
+from memopickle import Secret
+from memopickle.entry import Facts, VALUE, pack_header, read_header
+from memopickle.header import prefix
+from memopickle.signing import frame
+
+@cache.cached(compress="zlib", key=lambda letter: letter)
+def plain(letter):
+    return letter * 3
+
+plain("a")
+place = cache.store.place(plain.cache_key("a"))
+good = read_header(open(place, "rb").read())
+stages = zlib.compressobj()
+packed = stages.compress(pickle.dumps(b"")[:-2])
+packed += b"".join(stages.compress(bytes(1 << 20)) for _ in range(1000)) + stages.flush()  # 1 GB of zeros in 1 MB
+signer = Secret(SECRET).signer
+mac = signer.bind(frame(b"cache", b"", b"pickle"))
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, -1))  # a tenth of what it unpacks to
+events.clear()
+values = []
+for size in (1 << 20, 1 << 30, 1 << 35):
+    facts = Facts(good.created, code=good.code, metadata=b"")
+    head = pack_header(signer.key_id, facts, 0, len(packed), size, prefix(VALUE, 1)) + packed
+    open(place, "wb").write(head + mac.mac(frame(plain.cache_key("a").encode()), head))
+    values += [plain("a"), plain("a")]
+report(*values)
+"""
+
+
+def test_21_a_bomb_that_the_memory_cannot_hold_is_missed(tmp_path):
+    found = outcome(BOMB.replace("SECRET", repr(SECRET)), tmp_path / "cache")
+    assert found["values"] == ["aaa"] * 6
+    assert found["events"].count("Hit") == 3
+    assert found["events"].count("Miss") == 3
+    assert len(found["told"]) == 3
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 255])
+def test_22_a_compression_that_is_unknown_or_not_the_readers(double, good, damaged, number):
+    damaged(edited(good, 7, "<B", number), "compressed with")
+
+
+def test_16_the_compression_changed(cache, missed):
+    packed = Counted(cache, lambda number: "x" * number, compress="zlib")
+    packed(1000)
+    data = packed.data(1000)
+    assert read_header(data).stream_size < read_header(data).raw_stream_size
+    for number in (0, 2, 3, 4, 5, 255):
+        packed.plant(1000, edited(data, 7, "<B", number))
+        missed("compressed with", packed, 1000, "x" * 1000)
 
 
 def test_22_an_unknown_serializer(double, good, damaged, marker):

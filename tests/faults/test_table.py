@@ -3,17 +3,12 @@
 import ast
 import json
 import re
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-FOLDER = Path(__file__).parent
-ROOT = FOLDER.parent.parent
-
-
-def table():
-    rows = [row for path in sorted(FOLDER.glob("faults_*.json")) for row in json.loads(path.read_text()).items()]
-    return {int(number): row for number, row in rows}, [int(number) for number, _ in rows]
+from tests.faults.score import FOLDER, ROOT, table
 
 
 def cases_of(path):
@@ -34,13 +29,14 @@ def numbered():
 
 
 def test_each_of_the_hundred_is_there_once():
-    assert sorted(table()[1]) == list(range(1, 101))
+    numbers = [int(number) for path in FOLDER.glob("faults_*.json") for number in json.loads(path.read_text())]
+    assert sorted(numbers) == list(range(1, 101))
 
 
 @pytest.mark.parametrize("number", range(1, 101))
 def test_a_fault_has_tests_that_exist_or_a_reason(number):
-    row = table()[0][number]
-    assert set(row) <= {"fault", "tests", "note"}
+    row = table()[number]
+    assert set(row) <= {"fault", "tests", "note", "elsewhere"}
     assert row["fault"].strip()
     assert row["tests"] or row.get("note", "").strip()
     for test in row["tests"]:
@@ -49,5 +45,14 @@ def test_a_fault_has_tests_that_exist_or_a_reason(number):
 
 
 def test_every_numbered_test_is_in_the_table_under_its_number():
-    rows, _ = table()
+    rows = table()
     assert [(number, test) for number, test in numbered() if test not in rows[number]["tests"]] == []
+
+
+def test_the_score_counts_what_was_shown_and_says_why_the_rest_was_not():
+    unbuilt = [str(number) for number, row in table().items() if not row["tests"]][:1]
+    command = [sys.executable, str(FOLDER / "score.py"), "5", "99", *unbuilt, "-n0", "-p", "no:cacheprovider"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.endswith(f"2 of {2 + len(unbuilt)} shown\n")
+    assert ended.stdout.count("because:") == len(unbuilt)

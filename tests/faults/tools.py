@@ -32,6 +32,7 @@ _TRIALS = {
     "strace": ["strace", "-f", "-qq", "-o", "/dev/null", "true"],
     "unshare": ["unshare", "-m" if os.geteuid() == 0 else "-Urm", "true"],
     "faketime": ["faketime", "2020-01-01", "true"],
+    "openssl": ["openssl", "version"],
 }
 
 
@@ -137,7 +138,7 @@ class Marking:
 
 def leftovers(root):
     """The temporary files, locks and folders set aside below a cache directory: there must be none."""
-    aside = re.compile(r"\.mpk-.*")
+    aside = re.compile(r"\.mpk-(?!usage$|statistics$).*")
     return [
         os.path.join(folder, name)
         for folder, folders, files in os.walk(root)

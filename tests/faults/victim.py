@@ -1,7 +1,7 @@
 """Forks, on command, a process that does one thing to a cache, and that may be killed on the way.
 
-``python victim.py GO``: GO is the descriptor of a pipe. A line on stdin names what to do, a folder, and whether the
-process waits for a byte from GO before it begins; answered with its number, what it says, and how it ended.
+A line on stdin names what to do, a folder, and whether the process waits for SIGUSR1 before it begins; answered with
+its number, what it says, and how it ended.
 Everything is imported before, so that a process makes hardly any other system calls than those of its task.
 """
 
@@ -9,6 +9,7 @@ import ctypes
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -47,6 +48,7 @@ class Program:
     def __init__(self, folder, origin, now=START):
         global state  # noqa: PLW0603
         state = origin
+        os.environ["XDG_RUNTIME_DIR"] = f"{folder}/runtime"
         self.cache = Cache(self.store(folder), secret="v" * 32, clock=lambda: now)
         self.brief = self.cache.cached(brief, ttl="1h", track_code="off")
         self.lasting = self.cache.cached(lasting, track_code="off")
@@ -85,12 +87,17 @@ def prepare(folder):
 
 def store(folder):
     """Compute and store what is not there."""
-    Program(folder, "new").lasting(2)
+    assert Program(folder, "new").lasting(2) == ["new", 2] * 500
+
+
+def hit(folder):
+    """Ask for what is there; it may be computed again if it cannot be read."""
+    assert Program(folder, "new").lasting(1) in (["old", 1] * 500, ["new", 1] * 500)
 
 
 def replace(folder):
     """Store something else in the place of what is there."""
-    Program(folder, "new").lasting.cache_refresh(1)
+    assert Program(folder, "new").lasting.cache_refresh(1) == ["new", 1] * 500
 
 
 def delete(folder):
@@ -144,7 +151,7 @@ def use_secret(folder):
 
 TASKS = {
     task.__name__: task
-    for task in (prepare, store, replace, delete, clear, clear_function, prune, look, tidy, use_secret)
+    for task in (prepare, store, hit, replace, delete, clear, clear_function, prune, look, tidy, use_secret)
 }
 
 
@@ -154,9 +161,10 @@ TASKS = {
 def obey(task, folder, waits):
     """Do the task, in a process of its own."""
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)  # where only children may be traced
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     print(os.getpid(), flush=True)
     if waits == "wait":
-        os.read(int(sys.argv[1]), 1)
+        signal.sigwait([signal.SIGUSR1])  # by no system call that may be struck
     said = TASKS[task](folder)
     if waits != "wait":
         print(json.dumps(said), flush=True)
@@ -168,7 +176,7 @@ def warm_up():
         with tempfile.TemporaryDirectory() as place:
             folder = os.path.join(place, name)
             os.mkdir(folder)
-            for task in (prepare, store, replace, delete, look, clear, clear_function, prune, tidy):
+            for task in (prepare, store, hit, replace, delete, look, clear, clear_function, prune, tidy):
                 task(folder)
     computed.clear()
 

@@ -1,7 +1,7 @@
 """A process of its own for FAULTS 62-76: reads a command a line from stdin, obeys, answers with a line.
 
-``python worker.py URL LOG GATE``: the store, a file to which every computation appends its name, and a file that
-computations wait for. ``LOCK_TIMEOUT`` in the environment is the caches' ``lock_timeout``.
+``python worker.py URL LOG GATE``: the store, a file to which every computation appends its name, and a FIFO at
+which computations wait until it has a writer. ``LOCK_TIMEOUT`` in the environment is the caches' ``lock_timeout``.
 """
 
 import asyncio
@@ -21,8 +21,7 @@ cache = Cache(open_store(sys.argv[1]), secret="w" * 32, lock_timeout=os.environ.
 
 def begin(name):
     os.write(LOG, f"{name} {time.monotonic()}\n".encode())
-    while not os.path.exists(GATE):
-        time.sleep(0.001)
+    os.close(os.open(GATE, os.O_RDONLY))
 
 
 @cache.cached

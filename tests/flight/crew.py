@@ -11,6 +11,24 @@ WORKER = Path(__file__).with_name("worker.py")
 PATIENCE = 60
 
 
+class Gate:
+    """Holds computations up until it is opened: a FIFO, at which a reader waits until there is a writer."""
+
+    def __init__(self, path):
+        self.path = path
+        self._writer = None
+        os.mkfifo(path)
+
+    def open(self):
+        if self._writer is None:
+            self._writer = os.open(self.path, os.O_RDWR)
+
+    def shut(self):
+        if self._writer is not None:
+            os.close(self._writer)
+            self._writer = None
+
+
 class Worker:
     def __init__(self, folder, environment):
         command = [sys.executable, str(WORKER), str(folder / "cache"), str(folder / "log")]
@@ -52,8 +70,8 @@ class Crew:
 
     def __init__(self, folder, size):
         self.folder = folder
-        self.gate = folder / "gate"
-        self.workers = [Worker(folder, {"GATE": str(self.gate)}) for _ in range(size)]
+        self.gate = Gate(folder / "gate")
+        self.workers = [Worker(folder, {"GATE": str(self.gate.path)}) for _ in range(size)]
 
     def __enter__(self):
         return self
@@ -61,9 +79,10 @@ class Crew:
     def __exit__(self, *exception):
         for worker in self.workers:
             worker.close()
+        self.gate.shut()
 
     def open_gate(self):
-        self.gate.touch()
+        self.gate.open()
 
     def tell_all(self, command):
         for worker in self.workers:

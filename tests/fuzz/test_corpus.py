@@ -30,7 +30,7 @@ def test_bytes_are_an_entry_as_it_was_written_or_refused(name):
     targets.entry(read("entry", name))
 
 
-@pytest.mark.parametrize("name", sorted(targets.GOLDEN))
+@pytest.mark.parametrize("name", sorted(targets.CODECS))
 def test_golden_entries_are_good(name):
     with open(os.path.join(targets.FORMATS, name), "rb") as file:
         targets.entry(file.read())

@@ -9,6 +9,7 @@ import pytest
 from helpers.plain import PlainStore
 
 from memopickle import DirectoryStore, MemoryStore, ShelveStore
+from memopickle.stores import memory
 from memopickle.testing import StoreTests
 
 
@@ -42,6 +43,11 @@ class TestDurableDirectoryStore(TestDirectoryStore):
     durable = True
 
 
+class TestLimitedDirectoryStore(TestDirectoryStore):
+    def make_store(self, tmp_path):
+        return DirectoryStore(tmp_path / "cache", ttl="1h", max_bytes="1GB", max_entries=100_000)
+
+
 class TestPlainStore(StoreTests):
     def make_store(self, tmp_path):
         return PlainStore(tmp_path)
@@ -67,11 +73,11 @@ class TestMemoryStore(StoreTests):
         return MemoryStore()
 
     def raw_get(self, store, key):
-        found = store._entries.get(key)
-        return None if found is None else bytes(found[0])
+        found = store.entries.get(key)
+        return None if found is None else bytes(found.blob)
 
     def raw_set(self, store, key, data):
-        store._entries[key] = data, len(data)
+        store.entries[key] = memory._Bytes(data)
 
 
 class ShelveStoreTests(StoreTests):

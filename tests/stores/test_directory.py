@@ -202,7 +202,7 @@ def test_only_the_entry_is_left_after_a_call(double):
     names = tree(double.cache.store.path)
     entry = os.path.relpath(double.path(3), double.cache.store.path)
     shard = os.path.dirname(entry)
-    assert names == sorted([".gitignore", "CACHEDIR.TAG", os.path.dirname(shard), shard, entry])
+    assert names == sorted([".gitignore", ".mpk-statistics", "CACHEDIR.TAG", os.path.dirname(shard), shard, entry])
 
 
 def test_a_failed_function_leaves_nothing(cache):
@@ -585,7 +585,7 @@ print(sorted(os.listdir(sys.argv[1])))
 
 
 def test_it_works_by_paths_where_a_platform_has_no_descriptors_of_directories(tmp_path):
-    assert run(WITHOUT_DIRECTORY_DESCRIPTORS, tmp_path / "cache") == "['.gitignore', 'CACHEDIR.TAG']\n"
+    assert run(WITHOUT_DIRECTORY_DESCRIPTORS, tmp_path / "cache") == "['.gitignore', '.mpk-statistics', 'CACHEDIR.TAG']\n"
 
 
 def test_durable_entries_are_like_others(tmp_path, secret, events):

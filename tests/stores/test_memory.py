@@ -1,18 +1,22 @@
 """What is particular to MemoryStore: its limits, its copies, and that it stays in this process."""
 
+import asyncio
 import gc
+import os
 import pickle
 import sys
+import threading
 import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from helpers.functions import Counted
+from helpers.functions import Counted, reasons
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memopickle import Cache, ConfigurationError, MemoryStore
+from memopickle.events import NotStored
 from memopickle.testing import store_key
 
 KEYS = [store_key(str(number)) for number in range(6)]
@@ -62,7 +66,8 @@ def test_it_holds_what_a_strict_lru_of_both_limits_holds(maxsize, max_bytes, ste
                 model.move_to_end(number)
         else:
             assert store.delete(KEYS[number]) == (model.pop(number, None) is not None)
-        assert held(store) == list(model)
+        # Without limits nothing is evicted, and no order is kept.
+        assert held(store) == list(model) if store.is_bounded else set(held(store)) == set(model)
         assert len(store) == len(model)
 
 
@@ -138,6 +143,47 @@ def test_without_copy_every_caller_gets_the_same_object(secret):
 def test_without_copy_what_cannot_be_pickled_is_kept(secret):
     functions = Counted(Cache(MemoryStore(copy=False), secret=secret), lambda number: lambda: number)
     assert functions(3) is functions(3)
+
+
+class Countdown:
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise StopIteration
+
+
+async def nothing():
+    pass
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: (number for number in (1, 2)),
+        lambda: map(str, (1, 2)),
+        Countdown,
+        nothing,
+        lambda: open(os.devnull),  # noqa: SIM115
+        threading.Lock,
+        threading.RLock,
+        threading.Condition,
+        asyncio.Lock,
+    ],
+    ids=["generator", "map", "iterator", "coroutine", "file", "Lock", "RLock", "Condition", "asyncio lock"],
+)
+def test_without_copy_what_works_once_or_is_alive_is_returned_and_not_kept(secret, events, caplog, make):
+    cache = Cache(MemoryStore(copy=False), secret=secret, on_event=events.append)
+    made = []
+    living = Counted(cache, lambda _: made.append(make()) or made[-1])
+    assert [living(3), living(3)] == made
+    assert made[0] is not made[1]
+    assert len(cache.store) == 0
+    assert len(reasons(events, NotStored)) == 2
+    (message,) = caplog.messages
+    assert type(made[0]).__name__ in message
+    for one in made:
+        getattr(one, "close", lambda: None)()
 
 
 @pytest.mark.parametrize("value", [None, True, 10**50, 1.5, 2j, "text" * 100, b"bytes" * 100], ids=repr)

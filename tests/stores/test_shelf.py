@@ -5,15 +5,23 @@ import dbm.dumb
 import importlib
 import json
 import os
+import pickle
 import shelve
+import shutil
+import signal
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers.functions import Counted, reasons
 from helpers.programs import WITHOUT_PRIVILEGES, run
 
 from memopickle import Cache, ConfigurationError, ShelveStore, StoreError
+from memopickle.errors import LockTimeoutError
 from memopickle.events import NotStored
+from memopickle.stores.base import lock_directory
 from memopickle.testing import store_key
 
 
@@ -93,6 +101,28 @@ def test_what_is_no_shelf_is_an_error_with_a_cure_at_the_first_call(path, secret
     with pytest.raises(StoreError, match=r"path") as caught:
         Counted(Cache(ShelveStore(path), secret=secret))(3)
     assert caught.value.place == path
+
+
+@pytest.mark.parametrize("ending", ["", ".dat", ".dir", ".bak", ".db", ".pag"])
+def test_a_pipe_in_the_place_of_a_file_is_an_error_and_not_waited_for(path, secret, ending):
+    os.mkfifo(path + ending)
+    with pytest.raises(StoreError, match="not a regular file"):
+        Counted(Cache(ShelveStore(path), secret=secret))(3)
+
+
+@pytest.mark.parametrize("ending", [".dat", ".dir"])
+def test_a_pipe_that_comes_while_running_costs_no_result(dumb, secret, ending, caplog):
+    double = Counted(Cache(dumb, secret=secret))
+    double(3)
+    os.unlink(dumb.path + ending)
+    os.mkfifo(dumb.path + ending)
+    assert [double(3), double(3)] == [6, 6]
+    assert "not a regular file" in caplog.text
+
+
+def test_a_device_is_no_shelf(secret):
+    with pytest.raises(StoreError, match="not a regular file"):
+        Counted(Cache(ShelveStore(os.devnull), secret=secret))(3)
 
 
 def test_a_shelf_of_a_dbm_that_is_missing_here_is_an_error_at_the_first_call(path, secret):
@@ -247,6 +277,42 @@ def test_a_cut_data_file_is_computed_again(dumb, secret, events):
     assert double.calls == [3, 3]
 
 
+UNREADABLE = """
+import dbm.dumb, os, sys
+from memopickle import Cache, ShelveStore
+path = sys.argv[1] + "/shelf"
+os.mkdir(sys.argv[1])
+dbm.dumb.open(path, "c").close()
+cache = Cache(ShelveStore(path), secret="s" * 32)
+
+@cache.cached
+def double(number):
+    return number * 2
+
+assert [double(3), double(4)] == [6, 8]
+before = [open(path + ending, "rb").read() for ending in (".dir", ".bak")]
+os.chmod(path + ".dir", 0)
+assert double(4) == 8
+os.chmod(path + ".dir", 0o600)
+assert [open(path + ending, "rb").read() for ending in (".dir", ".bak")] == before
+double(4)
+print(double.cache_info().hits)
+"""
+
+
+def test_an_index_that_cannot_be_read_just_now_is_not_taken_for_a_lost_one(tmp_path):
+    assert run(WITHOUT_PRIVILEGES + UNREADABLE, tmp_path / "place") == "1\n"
+
+
+def test_a_directory_deleted_while_running_is_made_again(tmp_path, secret):
+    double = Counted(Cache(ShelveStore(tmp_path / "place" / "shelf"), secret=secret))
+    double(3)
+    shutil.rmtree(tmp_path / "place")
+    assert [double(3), double(3)] == [6, 6]
+    assert double.calls == [3, 3]
+    assert stat.S_IMODE(os.stat(tmp_path / "place").st_mode) == 0o700
+
+
 def test_a_shelf_whose_making_was_interrupted_is_made(path, secret):
     with open(f"{path}.dat", "wb"):
         pass
@@ -294,3 +360,74 @@ def test_a_cached_function_may_use_the_cache_it_is_cached_in(cache):
 def test_the_lock_file_is_private(cache):
     Counted(cache)(3)
     assert stat.S_IMODE(os.stat(f"{cache.store.path}.lock").st_mode) == 0o600
+
+
+# -- other processes -------------------------------------------------------------------------------------------------
+
+HOLDER = """
+import sys
+from memopickle.locks import locked_file
+with locked_file(sys.argv[1], 60):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def stopped(path, monkeypatch):
+    """A process that was stopped while it held the shelf's lock."""
+    monkeypatch.setattr("memopickle.stores.shelf._PATIENCE", 0.05)
+    monkeypatch.setattr("memopickle.stores.shelf._PROBE", 0.01)
+    command = [sys.executable, "-c", HOLDER, f"{path}.lock"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        yield holder
+        holder.kill()
+
+
+def test_a_stopped_process_that_holds_the_lock_costs_one_wait_and_not_one_an_access(path, secret, stopped, caplog):
+    double = Counted(Cache(ShelveStore(path), secret=secret))
+    assert [double(3), double(3)] == [6, 6]
+    assert double.calls == [3, 3]
+    assert len(caplog.messages) <= 2  # one of looking up, one of locking
+    for _ in range(3):
+        with pytest.raises(LockTimeoutError, match="tried again in"):
+            double.cache.store.get(store_key())
+
+
+def test_a_shelf_is_used_again_once_its_lock_is_free(path, secret, stopped, monkeypatch):
+    monkeypatch.setattr("memopickle.stores.breaker.FIRST", 0.0)  # no pause before it is tried again
+    double = Counted(Cache(ShelveStore(path), secret=secret))
+    double(3)
+    stopped.kill()
+    assert stopped.wait() == -signal.SIGKILL
+    assert [double(3), double(3)] == [6, 6]
+    assert double.calls == [3, 3]
+
+
+def test_a_copy_made_by_pickle_waits_for_itself(path, stopped):
+    store = ShelveStore(path, ttl="1h")
+    with pytest.raises(LockTimeoutError, match=r"held the lock for 0\.05 seconds"):
+        store.get(store_key())
+    other = pickle.loads(pickle.dumps(store))
+    assert (other.path, other.ttl) == (store.path, store.ttl)
+    with pytest.raises(LockTimeoutError, match=r"held the lock for 0\.05 seconds"):
+        other.get(store_key())
+
+
+def test_prune_removes_the_locks_of_killed_processes_and_leaves_those_that_are_held(path):
+    store = ShelveStore(path)
+    held = store.lock(store_key())
+    assert held.acquire(None)
+    folder = lock_directory()
+    dead = os.path.join(folder, "0" * 32 + ".lock")
+    for name in (dead, os.path.join(folder, "foreign")):
+        with open(name, "w"):
+            pass
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(store.prune, 0).result()
+    assert held.held()
+    assert not os.path.exists(dead)
+    assert os.path.exists(os.path.join(folder, "foreign"))
+    held.release()

@@ -64,7 +64,7 @@ def _forge(entry: bytes, hostile: bytes) -> bytes:
     header = read_header(entry)
     begin = HEADER.size + header.metadata_size
     end = begin + header.stream_size
-    head = HEADER.pack(*header._replace(stream_size=len(hostile)))
+    head = HEADER.pack(*header._replace(stream_size=len(hostile), raw_stream_size=len(hostile)))
     return head + entry[HEADER.size : begin] + hostile + entry[end:]
 
 

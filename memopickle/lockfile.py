@@ -1,0 +1,109 @@
+"""One lock file, locked by filelock on a descriptor of our own.
+
+filelock's lock classes would do, but take a hundred microseconds, where this takes ten, and twenty frames of stack:
+near its end they may have taken the lock and find no room to say so, or to let go of it. Here every step after the
+lock is taken is one call.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from contextlib import suppress
+
+from memopickle.stores.files import POSIX, keep_private
+
+__all__ = ["LockFile"]
+
+# Neither a link nor a FIFO nor a lease on the file may make us wait, or lock something else.
+_FLAGS = os.O_RDWR | os.O_CREAT
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
+    _FLAGS |= getattr(os, _name, 0)
+
+#: The owner may read and write.
+_OWNERS = stat.S_IRUSR | stat.S_IWUSR
+#: What this process has open, and which of its threads opened it.
+_open: dict[int, int] = {}
+
+
+class LockFile:
+    """The lock on the file at ``path``, which is made if need be; for one thread. Letting go leaves the file."""
+
+    _fd = -1  # here, since an interrupt may come at the beginning of __init__
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._pid = os.getpid()
+
+    def take(self) -> os.stat_result | None:
+        """Take the lock if it is free, and return what the file is; None if another holds it, or removes it just now.
+
+        Raises OSError if the file can't be opened or locked.
+        """
+        from filelock import lock_descriptor  # 33 ms: only on a miss
+
+        found = None
+        fd = self._fd = os.open(self.path, _FLAGS, 0o600)
+        try:
+            _open[fd] = threading.get_ident()
+            if lock_descriptor(fd, blocking=False):
+                found = _checked(fd)
+        finally:
+            if found is None:
+                self.let_go()
+        return found
+
+    def is_mine(self) -> bool:
+        """Tell whether this very thread has the file locked through another object: it must not wait for itself."""
+        me = threading.get_ident()
+        try:
+            there = os.stat(self.path)
+            return any(os.path.samestat(there, os.fstat(fd)) for fd, owner in _open.copy().items() if owner == me)
+        except OSError:
+            return False
+
+    def let_go(self) -> None:
+        """Unlock the file, if it is locked; nothing happens in a forked child, whose parent holds it."""
+        fd, self._fd = self._fd, -1
+        if fd < 0 or self._pid != os.getpid():
+            return
+        _open.pop(fd, None)
+        try:
+            # Closing is not enough where a library has forked, past Python, a process that has the descriptor too.
+            from filelock import unlock_descriptor
+
+            unlock_descriptor(fd)
+        except (OSError, ImportError):  # the second: the interpreter ends
+            pass
+        finally:
+            try:  # noqa: SIM105  a call of suppress() needs stack
+                os.close(fd)
+            except OSError:
+                pass
+
+    def __del__(self) -> None:
+        # An interrupt may have come between taking the lock and noting it where it is let go of.
+        self.let_go()
+
+
+def _checked(fd: int) -> os.stat_result | None:
+    """Look at the file once it is locked: None if its holder has removed it meanwhile, and others lock another."""
+    found = os.fstat(fd)
+    if not found.st_nlink:
+        return None
+    if POSIX and found.st_mode & _OWNERS != _OWNERS:  # an umask took it away
+        keep_private(fd)
+    return found
+
+
+def _close_in_child() -> None:
+    # A child that lives on must not keep what its parent held when that was killed.
+    for fd in _open:
+        with suppress(OSError):
+            os.close(fd)
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)

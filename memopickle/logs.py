@@ -1,0 +1,74 @@
+"""Every decision in one line, for ``logging.getLogger("memopickle")`` at level DEBUG.
+
+A program that never imported ``logging`` never set it up, so nothing is imported for it here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from memopickle.events import teller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memopickle.events import Event
+
+__all__ = ["is_on", "log", "log_event"]
+
+_LEVEL = 10  # logging.DEBUG
+_WORDS = {"BadEntry": "refused", "LockWait": "waited for"}
+
+
+def is_on() -> bool:
+    """Tell whether somebody listens at level DEBUG."""
+    logging: Any = sys.modules.get("logging")
+    try:
+        return logging is not None and bool(logging.getLogger("memopickle").isEnabledFor(_LEVEL))
+    except AttributeError:  # another thread is just importing it
+        return False
+
+
+def log_event(event: Event) -> None:
+    """Log what an event says, if somebody listens. Never raises, and logs nothing that logging itself causes."""
+    if is_on():
+        _tell(event)
+
+
+def log(line: Callable[[], str]) -> None:
+    """Log a line, made only if somebody listens. Never raises."""
+    if is_on():
+        _tell(line)
+
+
+def _write(told: Event | Callable[[], str]) -> None:
+    import logging
+
+    logging.getLogger("memopickle").debug("%s", told() if callable(told) else _sentence(told))
+
+
+def _sentence(event: Event) -> str:
+    kind = type(event).__name__
+    facts = event._asdict()
+    what, key = facts.pop("function", ""), facts.pop("key", "")
+    reason = facts.pop("reason", "")
+    parts = [f"{name} {_text(value)}" for name, value in facts.items()]
+    line = " ".join(filter(None, (_words(kind), what, key and f"[{key}]")))
+    return line + ": " * bool(reason or parts) + ", ".join([*filter(None, [_text(reason)]), *parts])
+
+
+def _words(kind: str) -> str:
+    return _WORDS.get(kind) or re.sub("(?<=.)(?=[A-Z])", " ", kind).lower()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = str(value)
+    return text if text.isprintable() else ascii(text)  # one line, and nothing that a terminal obeys
+
+
+#: Guards against a log handler that calls a cached function, and tells of one that fails.
+_tell: Callable[[Event | Callable[[], str]], None] = teller(_write)  # type: ignore[assignment]

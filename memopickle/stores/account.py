@@ -1,0 +1,77 @@
+"""What a store without a limit does for others that have one on the same directory: it tells them what it changes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from memopickle.stores.usage import Change, Usage, append, has_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Account"]
+
+
+class Account:
+    """The usage of a directory, as one store sees it; Evictor is that of a store with a limit.
+
+    Nothing is written where nobody keeps account. No method raises OSError.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def check(self, size: int, place: str) -> None:
+        """Raise StoreError for an entry that is too large to be stored."""
+
+    def weigh(self, path: str) -> tuple[int, int] | None:
+        """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
+        if not self._is_kept():
+            return None
+        with suppress(OSError):
+            found = os.lstat(path)
+            if stat.S_ISREG(found.st_mode):
+                return 1, found.st_size
+        return 0, 0
+
+    def stored(self, path: str, size: int, before: tuple[int, int] | None) -> None:
+        """Take account of a new entry of ``size`` bytes; ``before`` is what was weighed there."""
+        if before is not None:
+            self._note([Change(_slice(path), 1 - before[0], size - before[1])])
+
+    def removed(self, path: str, before: tuple[int, int] | None) -> None:
+        """Take account of a removed entry."""
+        if before is not None:
+            self._note([Change(_slice(path), -before[0], -before[1])])
+
+    def cleared(self, counts: Mapping[str, int]) -> None:
+        """Take account of so many entries removed from each shard, taking them to be of average size."""
+        if not self._is_kept():
+            return
+        with suppress(OSError):
+            usage = Usage(self._root)
+            usage.update(make=False)
+            known = ((int(shard, 16), count, usage.cell(int(shard, 16))) for shard, count in counts.items())
+            self._note([
+                Change(slice_, -count, -(cell[1] * min(count, cell[0]) // cell[0]))
+                for slice_, count, cell in known
+                if count and cell and cell[0] > 0
+            ])  # fmt: skip
+
+    def settle(self) -> int:
+        """Evict all that is too much; return how many entries went."""
+        return 0
+
+    def _is_kept(self) -> bool:
+        return has_usage(self._root)
+
+    def _note(self, changes: list[Change]) -> None:
+        with suppress(OSError):  # made good when the slice is counted again
+            append(self._root, changes)
+
+
+def _slice(path: str) -> int:
+    return int(os.path.basename(os.path.dirname(path)), 16)

@@ -1,0 +1,236 @@
+"""Locks and writers that last as long as they are renewed: a killed process lets go by itself.
+
+A lost lease costs a second computation, never a value: what is stored is decided by the claim, see ``scripts``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from memopickle.errors import StoreError
+from memopickle.forking import renew_in_child
+from memopickle.locks import real_clock
+from memopickle.stores.base import Writer
+from memopickle.stores.names import TOKEN_SIZE, new_token
+from memopickle.stores.scripts import ACQUIRE, CLAIM, HELD, PUBLISH, RELEASE, RENEW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memopickle.stores.base import Blob
+    from memopickle.stores.names import Names
+    from memopickle.stores.redis import RedisStore
+    from memopickle.stores.server import Server
+
+__all__ = ["LeaseLock", "LeaseWriter"]
+
+#: Milliseconds after which the claim of a killed process is forgotten.
+CLAIM_LIFE = 3_600_000
+#: Milliseconds for which those who wait can see that a holder ended properly.
+GRACE = 5_000
+#: Seconds between two looks at a lock that another holds: a tenth of the wait so far, within these.
+LEAST_POLL = 0.005
+MOST_POLL = 0.25
+#: Seconds after which a renewing thread that has nothing to do ends.
+_IDLE = 10.0
+
+
+class Renewable(Protocol):
+    """Something to renew every ``interval`` seconds."""
+
+    interval: float
+
+    def extend(self) -> bool:
+        """Make it last longer; return False if that is of no use any more."""
+        ...
+
+
+class Renewer:
+    """Renews what this process holds, from one daemon thread that is there while there is something to renew."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin with nothing held and no thread, in a forked child."""
+        self._changed = threading.Condition(threading.Lock())
+        self._due: dict[Renewable, float] = {}
+        self._thread: threading.Thread | None = None
+
+    def keep(self, one: Renewable) -> None:
+        """Renew this from now on."""
+        with self._changed:
+            self._due[one] = real_clock() + one.interval
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="memopickle-leases", daemon=True)
+                self._thread.start()
+            else:
+                self._changed.notify()
+
+    def drop(self, one: Renewable) -> None:
+        """Renew this no longer."""
+        with self._changed:
+            self._due.pop(one, None)
+
+    def _run(self) -> None:
+        while (due := self._next()) is not None:
+            for one in due:
+                useful = True  # a failure may pass, within the lease
+                with suppress(Exception):
+                    useful = one.extend()
+                with self._changed:
+                    if one in self._due:
+                        self._due[one] = real_clock() + one.interval
+                        if not useful:
+                            del self._due[one]
+
+    def _next(self) -> list[Renewable] | None:
+        """Wait until something is to be renewed and return it; None if there was nothing to do for long."""
+        with self._changed:
+            while True:
+                now = real_clock()
+                due = [one for one, when in self._due.items() if when <= now]
+                if due:
+                    return due
+                soonest = min(self._due.values(), default=None)
+                told = self._changed.wait(_IDLE if soonest is None else soonest - now)
+                if not told and not self._due:
+                    self._thread = None
+                    return None
+
+
+_renewer = Renewer()
+
+
+class LeaseLock:
+    """The lock of one key among all machines: a key on the server that expires unless it is renewed.
+
+    Used by one thread. In a forked child it is not held.
+    """
+
+    def __init__(self, store: RedisStore, names: Names, lease: int) -> None:
+        self.handed_over = self.waited = False
+        self.interval = lease / 3000
+        self._server = store.server
+        self._keys = names.keys()
+        self._lease = lease
+        self._token = new_token()
+        #: Generation and token, once acquired: our name among the claims, and in the lock.
+        self._name = b""
+        #: Who held it when we last looked.
+        self._holder = b""
+        self._pid = os.getpid()
+
+    def acquire(self, limit: float | None) -> bool:
+        began = real_clock()
+        while not self._try():
+            self.waited = True
+            passed = real_clock() - began
+            if limit is not None and passed >= limit:
+                return False
+            pause = min(MOST_POLL, max(LEAST_POLL, passed / 10)) * random.uniform(0.7, 1.3)  # noqa: S311  no secret
+            time.sleep(pause if limit is None else min(pause, limit - passed))
+        _renewer.keep(self)
+        return True
+
+    def held(self) -> bool:
+        # A child forked while computing inherits this object, but not the lock.
+        if not self._name or self._pid != os.getpid():
+            return False
+        return bool(HELD.run(self._server, self._keys[:2], self._name[:-TOKEN_SIZE], self._name))
+
+    def release(self) -> None:
+        if not self._name or self._pid != os.getpid():
+            return
+        _renewer.drop(self)
+        leaving = _Leaving(self._server, self._keys[1:], self._name, self._lease / 1000)
+        self._name = b""
+        try:
+            leaving.extend()
+        except StoreError:
+            _renewer.keep(leaving)
+
+    def extend(self) -> bool:
+        name = self._name
+        # Who was let pass holds the claim only.
+        lease = 0 if self.handed_over else self._lease
+        generation = name[:-TOKEN_SIZE]
+        arguments = (generation, name, CLAIM_LIFE, lease)
+        return bool(name and RENEW.run(self._server, self._keys, *arguments, insists=True))
+
+    def _try(self) -> bool:
+        state, name = ACQUIRE.run(
+            self._server, self._keys, new_token(), self._token, CLAIM_LIFE, self._lease, self._holder
+        )
+        if state == b"busy":
+            self._holder = name
+            return False
+        # Passed: the holder ended, having stored the value or not. Who waited looks, and needs no lock for that.
+        self.handed_over = state == b"passed"
+        self._name = name
+        return True
+
+
+class _Leaving:
+    """The release of a lock, tried again while the server can't be used and others would wait for the lease's end."""
+
+    interval = 0.5
+
+    def __init__(self, server: Server, keys: list[bytes], name: bytes, lease: float) -> None:
+        self._release = partial(RELEASE.run, server, keys, name, GRACE, insists=True)
+        self._end = real_clock() + lease
+
+    def extend(self) -> bool:
+        if real_clock() < self._end:
+            self._release()
+        return False
+
+
+class LeaseWriter(Writer):
+    """Publishes a value unless its key was cleared or invalidated since the writer was opened."""
+
+    interval = CLAIM_LIFE / 3000
+
+    def __init__(self, store: RedisStore, key: str, names: Names) -> None:
+        super().__init__(store, key)
+        self._redis = store
+        self._names = names
+        token = new_token()
+        self._generation: bytes = CLAIM.run(store.server, names.keys()[:2], new_token(), token, CLAIM_LIFE)
+        self._name = self._generation + token
+        self._open = True
+        _renewer.keep(self)
+
+    def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
+        value = self._redis.joined(chunks, self._key)
+        life = self._redis.life(expires_at)
+        if life is None:
+            return True  # expired before it was stored
+        keys = [*self._names.keys()[:2], self._names.value(self._generation)]
+        published = bool(PUBLISH.run(self._redis.server, keys, self._generation, self._name, life, value))
+        self._end()
+        return published
+
+    def retract(self) -> None:
+        self._redis.server.ask("unlink", self._names.value(self._generation))
+
+    def close(self) -> None:
+        if self._open:
+            self._end()
+            with suppress(StoreError):  # then the claim ends by itself
+                self._redis.server.ask("srem", self._names.keys()[1], self._name)
+
+    def extend(self) -> bool:
+        arguments = (self._generation, self._name, CLAIM_LIFE, 0)
+        return bool(RENEW.run(self._redis.server, self._names.keys(), *arguments, insists=True))
+
+    def _end(self) -> None:
+        self._open = False
+        _renewer.drop(self)

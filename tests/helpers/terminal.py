@@ -1,0 +1,52 @@
+"""Programs in a terminal of a given width: what they print there, and what they do when answered."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import termios
+
+__all__ = ["in_terminal", "plain"]
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def in_terminal(command, columns=80, answer="", environment=None):
+    """Run a program in a terminal; return its exit code and all that appeared.
+
+    ``answer`` is typed when a question appears: something that ends with a colon and a blank.
+    """
+    pid, fd = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a shell's background jobs ignore
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        surroundings = os.environ if environment is None else environment
+        os.execvpe(command[0], command, {**surroundings, "TERM": "xterm"})
+    try:
+        appeared = _read(fd, answer.encode())
+    finally:
+        os.close(fd)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return code, appeared.decode().replace("\r\n", "\n")
+
+
+def _read(fd, answer):
+    appeared = b""
+    while True:
+        try:
+            more = os.read(fd, 65536)
+        except OSError:  # Linux's way to say that nobody has the other end open
+            return appeared
+        if not more:
+            return appeared
+        appeared += more
+        if answer and appeared.endswith(b": "):
+            os.write(fd, answer)
+            answer = b""
+
+
+def plain(text):
+    """Return what can be read of it: without escape codes, and of each line what was written last."""
+    return "\n".join(line.split("\r")[-1] for line in _ESCAPES.sub("", text).split("\n"))

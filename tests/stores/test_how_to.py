@@ -1,0 +1,43 @@
+"""The pages docs/how-to/tiers.md and read-only.md: what their examples print is what they say."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memopickle import open_store
+
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
+
+
+def run(page, folder):
+    """Run all examples of a page as one program; return what it printed."""
+    (folder / "program.py").write_text("\n".join(blocks(page, "python")))
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "program.py"],
+        capture_output=True, text=True, cwd=folder, env=dict(os.environ), timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.parametrize("page", ["tiers.md", "read-only.md"])
+def test_the_examples_print_what_the_page_says(page, tmp_path):
+    assert run(page, tmp_path) == "".join(blocks(page, "text"))
+
+
+def test_the_next_process_finds_the_result_on_the_disk(tmp_path):
+    run("tiers.md", tmp_path)
+    assert run("tiers.md", tmp_path) == blocks("tiers.md", "text")[0].split("\n", 1)[1]
+
+
+def test_the_urls_are_good():
+    (line,) = blocks("tiers.md", "console")
+    assert len(open_store(line.split("'")[1]).tiers) == 3
