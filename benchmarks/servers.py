@@ -140,12 +140,12 @@ def storm(seconds: float) -> None:
     print(
         f"\n{seconds:.0f} s, server killed and restarted {happened['killed']} times, stopped {happened['hung']} times\n"
     )
-    names = ["calls", "hits", "raised", "wrong", "slow", "pauses", "waited", "longest"]
+    names = ["calls", "hits", "raised", "wrong", "slow", "pauses", "waited", "longest", "longest wait"]
     print("| process |", " | ".join(names), "|\n|---|" + "--:|" * len(names))
     for number, one in enumerate(happened["processes"], 1):
         print(
             f"| {number} |",
-            " | ".join(f"{one[name]:.2f}" if name == "longest" else str(one[name]) for name in names),
+            " | ".join(f"{one[name]:.2f}" if "longest" in name else str(one[name]) for name in names),
             "|",
         )
 

@@ -15,10 +15,10 @@ from memopickle.freshness import Freshness
 from memopickle.listener import Listener
 from memopickle.lookup import MISS, MISSING, SPECIAL, Lookup
 from memopickle.options import Unset
-from memopickle.quick import MemoryHits, QuickKeys, quick_call
+from memopickle.quick import MemoryHits, QuickTable, quick_call
 from memopickle.runner import Call, Runner
 from memopickle.stores.base import Wrapper
-from memopickle.stores.memory import MemoryStore
+from memopickle.stores.memory import MemoryStore, Shortcut
 from memopickle.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Memo:
         self.keys = keys
         self.name = identity.name
         self.counts = Counts()
-        self.quick = QuickKeys()
+        self.quick = QuickTable()
         #: Whether it is hit so often that a function of its own for plain arguments pays; see :meth:`quick_call`.
         self.is_worth_a_quick_call = False
         self.clock = cache.clock
@@ -79,6 +79,8 @@ class Memo:
         trouble = Trouble(self.name, cache.store, options.on_error)
         context = Context(self.name, cache, face, self.freshness, options, self.counts, trouble, self.listener)
         self.lookup = Lookup(context)
+        self._memory_hits = self._find_memory()
+        self._learns = keys.by is None and self.ttl != 0
         self.runner = Runner(function, context, self.lookup, keys)
 
     # -- the call ------------------------------------------------------------------------------------------------
@@ -100,8 +102,8 @@ class Memo:
         if type(value) in SPECIAL:
             return self.runner.special(value, Call(key, args, kwargs, self.keys.describe(values)))
         self.counts.hits += 1
-        if self.keys.by is None and self.quick.learn(values, key):
-            self.is_worth_a_quick_call = True
+        if self._learns:
+            self._learn(values, key)
         return value
 
     def known(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -116,22 +118,31 @@ class Memo:
 
     def quick_call(self) -> Callable[..., Any] | None:
         """Make a function that answers hits of plain arguments quickly, None where there can't be one."""
-        if self.keys.by is not None or self.ttl == 0:
-            return None
 
         def slow(*args: Any, **kwargs: Any) -> Any:
             return self.function(*args, **kwargs) if switch.off else self.call(args, kwargs)
 
-        return quick_call(self.function, self.keys.binder, self.quick.table, slow, self._memory_hits() or self.known)
+        return quick_call(self.function, self.keys.binder, self.quick, slow, self._memory_hits or self.known)
 
-    def _memory_hits(self) -> MemoryHits | None:
-        # A hook wants to know of every hit, and a callable's ttl stands in the record.
+    def _learn(self, values: tuple[Any, ...], key: str) -> None:
+        goal: str | Shortcut | None = key
+        if self._memory_hits is not None:
+            record = self._memory_hits.store.recall(key)
+            # Looked at again: it may be another by now. This very one has the right code as long as it lives.
+            if record is None or (self.freshness.code is not None and record.code != self.freshness.code):
+                return
+            goal = record.shortcut
+        if self.quick.learn(values, goal):
+            self.is_worth_a_quick_call = True
+
+    def _find_memory(self) -> MemoryHits | None:
+        """Return how the quick way finds records by itself, None where it looks up keys in the plain way."""
         is_tier = isinstance(self.store, Wrapper)
         store = self.store.memory if isinstance(self.store, Wrapper) else self.store
+        # A hook wants to know of every hit, and a callable's ttl stands in the record.
         if not isinstance(store, MemoryStore) or self.listener.wants_hits or callable(self.ttl):
             return None
-        code = None if self.options.version is None else self.freshness.code
-        return MemoryHits(store, self.counts, self.clock, self.ttl, code, is_tier)
+        return MemoryHits(store, self.counts, self.clock, self.ttl, is_tier) if self.freshness.is_plain else None
 
     def _plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.counts.misses += 1

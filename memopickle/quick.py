@@ -11,7 +11,6 @@ from __future__ import annotations
 import pickle
 import re
 import time
-from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle import switch
@@ -27,11 +26,14 @@ if TYPE_CHECKING:
 
     Known = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
 
-__all__ = ["MemoryHits", "QuickKeys", "quick_call"]
+__all__ = ["MemoryHits", "QuickTable", "quick_call"]
 
 #: Their values are equal, where the types are, if and only if their keys are; but for what ``_is_plain`` excludes.
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-#: Longer text is not kept alive for the table's sake, and is not hashed, which takes longer than BLAKE3.
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+_PLAIN = _SCALARS | {tuple}
+#: The types of which not every value is plain.
+_CHECKED = frozenset({float, str, bytes, tuple})
+#: Characters or bytes up to which text is plain, and items up to which a tuple of plain values is.
 _LONG = 256
 #: How many calls one function's table remembers before it begins anew.
 _LIMIT = 4096
@@ -43,37 +45,85 @@ _WIDEST = 6
 _CLOSE = 1000
 
 
-class QuickKeys:
-    """The keys of recent calls with plain arguments, by types and values.
+class QuickTable:
+    """What recent calls with plain arguments lead to, by types and values: a key, or a shortcut to a record in memory.
 
     Each change is one operation on a dict, which threads may do at once; what is lost is looked up the plain way.
     """
 
     def __init__(self) -> None:
-        #: By the types of the arguments, so that the values of other types are never hashed or compared.
-        self.table: dict[tuple[type, ...], dict[tuple[Any, ...], str]] = {}
-        self._refused: set[tuple[type, ...]] = set()
+        #: By the types of the arguments, so that the values of other types are never hashed or compared; of a single
+        #: argument by its type, then by itself.
+        self.known: dict[Any, dict[Any, Any]] = {}
+        #: For the types of arguments met so far, which of them have values to be looked at; None: not for here.
+        self._checked: dict[tuple[type, ...], tuple[int, ...] | None] = {}
         self._size = self._hits = 0
 
-    def learn(self, values: tuple[Any, ...], key: str) -> bool:
-        """Remember the key of a call that was a hit; return whether the function is worth a quick call by now."""
+    def learn(self, values: tuple[Any, ...], goal: Any) -> bool:
+        """Remember where a call that was a hit leads; return whether the function is worth a quick call by now."""
         types = tuple(map(type, values))
-        if types in self._refused or not _PLAIN.issuperset(types):
+        try:
+            checked = self._checked[types]
+        except KeyError:
+            checked = self._meet(types)
+        if checked is None:
             return False
-        if any(map(_is_long, values)):  # here the quick way would be the slow one
-            self._refused.add(types)
-            self.table.pop(types, None)
-        elif all(map(_is_plain, values)):
-            self._add(types, values, key)
-        return self._hits >= _WORTH
-
-    def _add(self, types: tuple[type, ...], values: tuple[Any, ...], key: str) -> None:
+        for position in checked:
+            if not _is_plain(values[position]):
+                self._refuse(types, values[position])
+                return False
         if self._size >= _LIMIT:
-            self.table.clear()
+            self.known.clear()
             self._size = 0
-        self.table.setdefault(types, {})[values] = key
+        self._add(types, values, goal)
         self._size += 1
         self._hits += 1
+        return self._hits == _WORTH
+
+    def _meet(self, types: tuple[type, ...]) -> tuple[int, ...] | None:
+        checked = None
+        if _PLAIN.issuperset(types) and 0 < len(types) <= _WIDEST and len(self._checked) < _LIMIT:
+            checked = tuple(position for position, kind in enumerate(types) if kind in _CHECKED)
+        self._checked[types] = checked
+        return checked
+
+    def _add(self, types: tuple[type, ...], values: tuple[Any, ...], goal: Any) -> None:
+        kind, value = (types[0], values[0]) if len(values) == 1 else (types, values)
+        found = self.known.get(kind)
+        if found is None:
+            found = self.known[kind] = _Nested(len(values)) if tuple in types else {}
+        if isinstance(found, _Nested):
+            found.put(value, goal)
+        else:
+            found[value] = goal
+
+    def _refuse(self, types: tuple[type, ...], value: object) -> None:
+        # Long text is not kept alive for the table's sake; and where it occurs, hashing it would take too long.
+        if type(value) in (str, bytes):
+            self._checked[types] = None
+            self.known.pop(types if len(types) > 1 else types[0], None)
+
+
+class _Nested(dict[Any, Any]):
+    """Where calls with tuples of plain values lead: the types in these count as well."""
+
+    def __init__(self, width: int) -> None:
+        self._types = _types_in_one if width == 1 else _types_in_each
+
+    def __getitem__(self, values: tuple[Any, ...]) -> Any:
+        return dict.__getitem__(self, self._types(values))[values]
+
+    def put(self, values: tuple[Any, ...], goal: Any) -> None:
+        """Remember where the values lead."""
+        self.setdefault(self._types(values), {})[values] = goal
+
+
+def _types_in_one(value: tuple[Any, ...]) -> object:
+    return tuple(map(type, value))
+
+
+def _types_in_each(values: tuple[Any, ...]) -> object:
+    return tuple([tuple(map(type, value)) if type(value) is tuple else None for value in values])
 
 
 class MemoryHits(NamedTuple):
@@ -84,8 +134,6 @@ class MemoryHits(NamedTuple):
     clock: Callable[[], float]
     #: In microseconds, None for ever.
     ttl: int | None
-    #: The code that the record must have been computed by, None where its key says so, or it does not matter.
-    code: bytes | None
     #: Whether it is the uppermost of several tiers, where a record says until when it may be used.
     is_tier: bool = False
 
@@ -93,7 +141,7 @@ class MemoryHits(NamedTuple):
 def quick_call(
     function: Callable[..., Any],
     binder: Binder,
-    table: dict[tuple[type, ...], dict[tuple[Any, ...], str]],
+    table: QuickTable,
     slow: Callable[..., Any],
     known: Known | MemoryHits,
 ) -> Callable[..., Any] | None:
@@ -102,15 +150,15 @@ def quick_call(
     Args:
         function: gives the name that the message of a wrong call tells.
         binder: its signature, and which of its parameters are in the key.
-        table: of :class:`QuickKeys`.
+        table: where its recent calls lead: to keys, or to shortcuts where ``known`` is for these.
         slow: the plain way, for calls that are not in the table, and whenever caching is disabled.
-        known: the plain way from a key on (key, args, kwargs); or what it takes to look at records in memory.
+        known: the plain way from a key on (key, args, kwargs); or what it takes to use records in memory.
 
     """
     shape = binder.shape
     if shape.varargs or shape.varkeywords or not 0 < len(binder.names) <= _WIDEST:
         return None
-    scope: dict[str, Any] = {"__table__": table, "__slow__": slow, "__switch__": switch}
+    scope: dict[str, Any] = {"__table__": table.known, "__slow__": slow, "__switch__": switch}
     body = _in_memory(known, scope) if isinstance(known, MemoryHits) else _by_key(known, scope)
     exec(_source(body, binder), scope)  # noqa: S102  made of identifiers that a compiler has already accepted
     made: FunctionType = scope["call"]
@@ -133,11 +181,12 @@ def call(SIGNATURE):
 _BY_RECORD = """\
 def call(SIGNATURE):
     try:
-        __key__ = __table__[TYPES][VALUES]
-        __found__ = __entries__[__key__]
-        if __oldest__ < __found__.born - NOW < __newest__ and not __switch__.off:
-            CHECK
-            __value__ = __loads__(__found__.payload) if __found__.pickled else __found__.payload
+        __found__ = __table__[TYPES][VALUES]
+        __value__ = __found__.payload  # before the look whether it may be used: it may go in between
+        if USABLE and not __switch__.off:
+            TOUCH
+            if __found__.pickled:
+                __value__ = __loads__(__value__)
             __counts__.hits += 1
             return __value__
     except Exception:
@@ -150,8 +199,8 @@ def _source(body: str, binder: Binder) -> str:
     positional, by_name = binder.shape.passed_on()
     parts = {
         "SIGNATURE": binder.shape.signature(),
-        "TYPES": "".join(f"type({name}), " for name in binder.names),
-        "VALUES": "".join(f"{name}, " for name in binder.names),
+        "TYPES": ", ".join(f"type({name})" for name in binder.names),
+        "VALUES": ", ".join(binder.names),
         "KWARGS": ", ".join(f"{name!r}: {name}" for name in by_name),
         "ARGS": "".join(f"{name}, " for name in positional),
         "CALL": ", ".join([*positional, *(f"{name}={name}" for name in by_name)]),
@@ -165,35 +214,33 @@ def _by_key(known: Known, scope: dict[str, Any]) -> str:
 
 
 def _in_memory(memory: MemoryHits, scope: dict[str, Any]) -> str:
-    """Return the body that looks at records by itself; put what it needs into its scope."""
-    checks = []
-    if memory.is_tier:
-        checks.append("if __now__ >= __found__.until: raise KeyError")
-    if memory.code is not None:
-        checks.append("if __found__.code != __code__: raise KeyError")
-    if memory.store.is_bounded:
-        checks.append("__touch__(__key__)")
+    """Return the body that uses shortcuts to records; put what it needs into its scope."""
     scope.update(
-        __entries__=memory.store.entries,
         __touch__=memory.store.entries.move_to_end,
         __counts__=memory.counts,
         __clock__=memory.clock,
         __time__=time,
         __loads__=pickle.loads,
-        __code__=memory.code,
         __newest__=(SKEW - _CLOSE) / SECOND,
-        __oldest__=-inf if memory.ttl is None else (_CLOSE - memory.ttl) / SECOND,
+        __oldest__=0.0 if memory.ttl is None else (_CLOSE - memory.ttl) / SECOND,
     )
     # The attribute of time is looked up at each call, so that freezegun works, as in expiry.wall_clock.
     now = "__time__.time()" if memory.clock is wall_clock else "__clock__()"
-    now = f"(__now__ := {now})" if memory.is_tier else now
-    return _BY_RECORD.replace("NOW", now).replace("CHECK", f"\n{' ' * 12}".join(checks) or "pass")
+    if memory.is_tier:
+        now = f"(__now__ := {now})"
+    usable = f"__found__.born - {now} < __newest__"
+    if memory.ttl is not None:
+        usable = f"__oldest__ < {usable}"
+    if memory.is_tier:
+        usable += " and __now__ < __found__.until"
+    touch = "__touch__(__found__.key)" if memory.store.is_bounded else "pass"
+    return _BY_RECORD.replace("USABLE", usable).replace("TOUCH", touch)
 
 
-def _is_long(value: object) -> bool:
-    return isinstance(value, str | bytes) and len(value) > _LONG
-
-
-def _is_plain(value: object) -> bool:
-    # 0.0 equals -0.0, which has another key, and NaN does not equal itself.
-    return not isinstance(value, float) or (value != 0 and value == value)  # noqa: PLR0124
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is float:
+        return value != 0 and value == value  # noqa: PLR0124  0.0 equals -0.0, which has another key; NaN nothing
+    if kind is tuple:
+        return len(value) <= _LONG and all(type(item) in _SCALARS and _is_plain(item) for item in value)
+    return kind not in (str, bytes) or len(value) <= _LONG

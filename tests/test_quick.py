@@ -21,6 +21,7 @@ PLAIN = st.one_of(
     st.sampled_from(["", "a", "1", "x" * 300]),
     st.sampled_from([b"", b"a", b"1"]),
     st.tuples(st.integers(0, 1)),
+    st.tuples(st.sampled_from([0, 0.0, -0.0, False, 1, 1.0, True, math.nan]), st.sampled_from(["", b"", (), (1,)])),
     st.just([1]),
 )
 
@@ -56,7 +57,7 @@ def test_every_call_gets_the_answer_of_its_own_arguments(calls):
 
     @cache.cached
     def f(a, b=1):
-        return repr((a, b, type(a).__name__, math.copysign(1, a) if a == 0 else 0))
+        return repr((a, b))
 
     for a, b in calls * 4:
         assert f(a, b) == f.__wrapped__(a, b)
@@ -227,7 +228,7 @@ def test_the_table_of_keys_does_not_grow_without_end():
     for value in range(_LIMIT + 100):
         f(value)
         f(value)
-    table = f._memo.quick.table
+    table = f._memo.quick.known
     assert sum(map(len, table.values())) <= _LIMIT
 
 
@@ -236,7 +237,7 @@ def test_long_text_is_not_kept_by_the_table(cache):
     for _ in range(5):
         f("x" * 1000)
         f("short")
-    assert not f._memo.quick.table
+    assert not f._memo.quick.known
 
 
 def test_configuring_the_default_cache_anew_ends_the_quick_way(tmp_path):

@@ -54,11 +54,35 @@ def leaf(value: object) -> bytes | None:
 
 
 def short_tuple(value: tuple[Any, ...]) -> bytes | None:
-    """The encoding of a tuple of scalars: ``flat`` for what most calls consist of, an argument or three."""
+    """The encoding of what most calls consist of: an argument or three, scalars or short containers of them."""
     for item in value:
         if type(item) not in _BOUNDED and not (type(item) is str and len(item) <= LONG):
-            return None
+            return _short_mixed(value)
     return collapse(dumps(value, VERSION))
+
+
+def _short_mixed(value: tuple[Any, ...]) -> bytes | None:
+    encodings = []
+    for item in value:
+        found = _short(item)
+        if found is None:
+            return None
+        encodings.append(found)
+    return assemble(TUPLE, encodings)
+
+
+def _short(item: Any) -> bytes | None:
+    kind = type(item)
+    if kind in SCALARS:
+        return scalar(item)
+    if kind is tuple or kind is list:
+        own = kind(item)
+        return collapse(dumps(own, VERSION)) if len(own) <= WIDEST_ROW and all(map(_is_bounded, own)) else None
+    return mapping(item.copy()) if kind is dict and len(item) <= WIDEST_ROW else None
+
+
+def _is_bounded(item: Any) -> bool:
+    return type(item) in _BOUNDED or (type(item) is str and len(item) <= LONG)
 
 
 def flat(head: bytes, items: tuple[object, ...]) -> bytes | None:

@@ -55,7 +55,8 @@ class Column(NamedTuple):
 
 
 def note(text: str) -> None:
-    """Tell people something beside the result."""
+    """Tell people something beside the result, after what was printed of it."""
+    sys.stdout.flush()
     click.echo(text, err=True)
 
 

@@ -12,13 +12,15 @@ T = TypeVar("T")
 
 __all__ = ["tracked"]
 
+#: Fewer items are done before one could read how many.
+_FEW = 1000
 #: Items between two updates: one for each would cost as much as the work.
 _STEP = 64
 
 
 def tracked(label: str, items: Sequence[T]) -> Iterator[T]:
     """Iterate over items and show how many are done, and how long the rest will take."""
-    if not sys.stderr.isatty() or len(items) <= _STEP:
+    if not sys.stderr.isatty() or len(items) <= _FEW:
         yield from items
         return
     from rich.console import Console

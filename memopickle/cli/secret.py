@@ -42,7 +42,7 @@ def show(store: str | None, entries: bool, as_json: bool) -> None:
     they name is not verified. Nothing is made: the user's own secret is made when the first result is stored.
 
     \b
-    Example: which entries would be lost if the old secret were taken off the list?
+    Example: which entries need the old secret?
       memopickle secret show --entries
     """
     source = secret_source()

@@ -59,10 +59,11 @@ class Claims:
         with self._guard:
             valid = claim.valid
             self._void(claim.key)
-            self.memory.delete(claim.key)
             claim.valid = valid
             if valid and record is not None:
                 self.memory.remember(claim.key, record)
+            else:
+                self.memory.delete(claim.key)
 
     def delete(self, key: str) -> bool:
         """Remove a key and void the claims on it; return whether it was there."""

@@ -32,8 +32,8 @@ class Record:
     """
 
     __slots__ = (
-        "born", "code", "cost", "created", "expires", "metadata",
-        "payload", "pickled", "raises", "size", "ttl", "until",
+        "code", "cost", "created", "expires", "metadata", "payload", "pickled", "raises", "shortcut", "size", "ttl",
+        "until",
     )  # fmt: skip
 
     def __init__(
@@ -52,8 +52,6 @@ class Record:
     ) -> None:
         self.created = created
         self.raises = kind == EXCEPTION
-        #: The same in seconds, for the quick way, which is not to take an exception for a value.
-        self.born = -inf if self.raises else created / SECOND
         self.expires = expires
         self.cost = cost
         self.code = code
@@ -64,15 +62,38 @@ class Record:
         self.size = size
         #: Until when a tier of several may use this copy, in seconds; a store by itself needs none.
         self.until = until
+        #: Made when a store keeps it; None for an exception, which the quick way must not take for a value.
+        self.shortcut: Shortcut | None = None
+
+    def retire(self) -> None:
+        """Note that the store let go of it."""
+        if self.shortcut is not None:
+            # In this order: the quick way reads the payload first and then looks whether it may use it.
+            self.shortcut.born = inf
+            self.shortcut.payload = None
 
     def value(self) -> Any:
         """Return the value: a new copy, where a caller could change it."""
         if not self.pickled:
             return self.payload
         try:
-            return PICKLE.decode(self.payload)
+            return PICKLE.loads(self.payload)
         except Exception as error:
             raise BadPayloadError(f"cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+class Shortcut:
+    """What the quick way keeps of a record, instead of it: emptied, so that nothing is kept alive, when that goes."""
+
+    __slots__ = ("born", "key", "payload", "pickled", "until")
+
+    def __init__(self, key: str, record: Record) -> None:
+        self.key = key
+        #: When the record was made, in seconds; infinite once it is gone.
+        self.born = record.created / SECOND
+        self.payload = record.payload
+        self.pickled = record.pickled
+        self.until = record.until
 
 
 class _Bytes:
@@ -83,6 +104,9 @@ class _Bytes:
     def __init__(self, blob: Blob) -> None:
         self.blob = blob
         self.size = len(blob)
+
+    def retire(self) -> None:
+        """Bytes are given out as they are: nobody refers to this."""
 
 
 class MemoryStore(Store):
@@ -146,6 +170,8 @@ class MemoryStore(Store):
 
     def remember(self, key: str, record: Record) -> None:
         """Keep a record: the object face of set."""
+        if not record.raises:
+            record.shortcut = Shortcut(key, record)
         self._put(key, record)
 
     def delete(self, key: str) -> bool:
@@ -192,18 +218,25 @@ class MemoryStore(Store):
 
     def _put(self, key: str, kept: Record | _Bytes) -> None:
         with self._guard:
-            self._drop(key)
-            self.entries[key] = kept
+            old = self.entries.get(key)
+            self.entries[key] = kept  # in one step: readers take no lock, and find the old one or this
+            if old is not None:
+                self.entries.move_to_end(key)
+                self._let_go(old)
             self._bytes += kept.size
             while self._is_over():
-                self._bytes -= self.entries.popitem(last=False)[1].size
+                self._let_go(self.entries.popitem(last=False)[1])
 
     def _drop(self, key: str) -> bool:
         found = self.entries.pop(key, None)
         if found is None:
             return False
-        self._bytes -= found.size
+        self._let_go(found)
         return True
+
+    def _let_go(self, kept: Record | _Bytes) -> None:
+        self._bytes -= kept.size
+        kept.retire()
 
     def _is_over(self) -> bool:
         too_many = self.maxsize is not None and len(self.entries) > self.maxsize

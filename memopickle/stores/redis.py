@@ -13,11 +13,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from memopickle.entry import HEADER, read_header
-from memopickle.errors import ConfigurationError, StoreError, UnknownFormatError
+from memopickle.errors import BadEntryError, ConfigurationError, StoreError, UnknownFormatError
 from memopickle.expiry import parse_duration, result_ttl
 from memopickle.locks import real_clock
 from memopickle.storekey import FUNCTION_SIZE
-from memopickle.stores.base import HEAD_SIZE, Store, Writer
+from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
 from memopickle.stores.lease import LeaseLock, LeaseWriter
 from memopickle.stores.names import Names, Value, generations_pattern, new_token, values_pattern
 from memopickle.stores.scripts import BEGIN, CLEAR, DELETE
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
     from memopickle.locks import KeyLock
     from memopickle.stores.base import Blob
 
-__all__ = ["RedisStore", "open_redis"]
+__all__ = ["RedisStore"]
 
 #: Keys that are looked at in one round trip while scanning.
 _BATCH = 1000
-#: Options of a store in a URL, beside the prefix.
-_OPTIONS = {"ttl", "keep", "timeout", "lease", "max_value_bytes"}
 #: Seconds for which a clear removes what it has made unreachable, before it leaves the rest to prune and expiry.
 SWEEP = 10.0
 _MILLISECOND = 1000  # microseconds
@@ -103,7 +101,7 @@ class RedisStore(Store):
         elif blob is not None:
             return self._as_bytes(blob)
         # For another generation; else for the error, where there is something that is no value.
-        found = self.server.ask("get", names.value(generation))
+        found = self._ask(key, "get", names.value(generation))
         return None if found is None else self._as_bytes(found)
 
     def set(self, key: str, chunks: Iterable[Blob], expires_at: float | None) -> None:
@@ -126,18 +124,18 @@ class RedisStore(Store):
             generation = found
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        seen: set[str] = set()  # the server may name a key more than once
-        for batch in self._batches(prefix):
-            fresh = {value.key for value in batch if value.live} - seen
-            seen |= fresh
-            yield from fresh
+        return (key for batch in self._live(prefix) for key in batch)
 
     def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
-        blob: bytes = self.server.ask("getrange", self._name(key), 0, size - 1)
+        blob: bytes = self._ask(key, "getrange", self._name(key), 0, size - 1)
         return blob or self.get(key)  # nothing, or of no bytes
 
     def size(self, key: str) -> int:
-        return int(self.server.ask("strlen", self._name(key)))
+        return int(self._ask(key, "strlen", self._name(key)))
+
+    def summary(self, prefix: str = "") -> Summary:
+        sizes = [size for batch in self._live(prefix) for size in self._pipelined("strlen", list(batch.values()))]
+        return Summary(len(sizes), sum(size or 0 for size in sizes))
 
     def clear(self, prefix: str = "") -> int:
         """Remove every key that begins with ``prefix``; return how many.
@@ -162,7 +160,7 @@ class RedisStore(Store):
             names = [value.name for value in batch if value.live]
             heads = self._pipelined("getrange", names, 0, HEADER.size - 1)
             doomed = [name for name, head in zip(names, heads, strict=True) if _is_expired(head, now)]
-            count += sum(self._unlink(doomed))
+            count += sum(one or 0 for one in self._unlink(doomed))
         return count
 
     def writer(self, key: str) -> Writer:
@@ -224,6 +222,22 @@ class RedisStore(Store):
         found = self._scan(generations_pattern(self.prefix, prefix))
         return list({name[tag:-3].decode("ascii") for batch in found for name in batch})
 
+    def _ask(self, key: str, command: str, *arguments: Any) -> Any:
+        try:
+            return self.server.ask(command, *arguments)
+        except StoreError as error:
+            if "WRONGTYPE" not in error.message:
+                raise
+            raise BadEntryError("not a string (WRONGTYPE)", self.place(key)) from error
+
+    def _live(self, prefix: str) -> Iterator[dict[str, bytes]]:
+        """Iterate over the names of the values of now, by store key."""
+        seen: set[str] = set()  # the server may name a key more than once
+        for batch in self._batches(prefix):
+            fresh = {value.key: value.name for value in batch if value.live and value.key not in seen}
+            seen.update(fresh)
+            yield fresh
+
     def _sweep(self, prefix: str, deadline: float) -> Iterator[list[tuple[str, bytes]]]:
         """Remove the values of generations that are over, until a time; yields their functions and generations."""
         for batch in self._batches(prefix):
@@ -248,29 +262,20 @@ class RedisStore(Store):
         while batch := self.server.attempt(lambda _: list(islice(names, _BATCH))):
             yield batch
 
-    def _unlink(self, names: list[bytes]) -> list[int]:
+    def _unlink(self, names: list[bytes]) -> list[int | None]:
         return self._pipelined("unlink", names)
 
     def _pipelined(self, command: str, names: list[bytes], *arguments: int) -> list[Any]:
+        """Send a command for each name at once; None where the server refused one."""
+
         def send(client: Any) -> list[Any]:
             with client.pipeline(transaction=False) as pipeline:
                 for name in names:
                     getattr(pipeline, command)(name, *arguments)
-                return list(pipeline.execute())
+                answers = pipeline.execute(raise_on_error=False)
+            return [None if isinstance(answer, Exception) else answer for answer in answers]
 
         return self.server.attempt(send) if names else []
-
-
-def open_redis(url: str) -> RedisStore:
-    """Return the store of a URL that has the options of the store beside those of the connection."""
-    from urllib.parse import parse_qsl, urlencode
-
-    base, _, query = url.partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    own: dict[str, Any] = {name: _number(options.pop(name)) for name in _OPTIONS & options.keys()}
-    if "prefix" in options:
-        own["prefix"] = options.pop("prefix")
-    return RedisStore(base + (f"?{urlencode(options)}" if options else ""), **own)
 
 
 def _remake(url: str, prefix: str, ttl: int | None, options: dict[str, Any]) -> RedisStore:
@@ -286,14 +291,8 @@ def _milliseconds(value: object, name: str) -> int:
     return duration
 
 
-def _is_expired(head: bytes, now: int) -> bool:
+def _is_expired(head: bytes | None, now: int) -> bool:
     try:
-        return read_header(head).expires <= now
+        return read_header(head or b"").expires <= now
     except UnknownFormatError:
         return False  # not ours to judge: verify reports it, clear removes it
-
-
-def _number(text: str) -> object:
-    if text.isdigit():
-        return int(text)
-    return float(text) if text.replace(".", "", 1).isdigit() else text

@@ -123,6 +123,9 @@ class ShelveStore(Store):
             remove_free_locks(lock_directory())  # those of killed processes; of other stores too, which loses nothing
         return removed
 
+    def statistics_path(self) -> str | None:
+        return f"{self.path}.statistics"
+
     def writer(self, key: str) -> Writer:
         return _ShelfWriter(self, key)
 

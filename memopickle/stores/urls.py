@@ -44,7 +44,7 @@ def _single(url: str) -> Store:
 
         return ReadOnlyStore(_single(rest))
     if scheme in _SERVERS:
-        from memopickle.stores.redis import open_redis  # half as much again as the rest of the package
+        from memopickle.stores.redisurl import open_redis  # half as much again as the rest of the package
 
         return open_redis(url)
     if not separator or scheme not in _MAKERS:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pytest
 from helpers.terminal import in_terminal
 
-from memopickle import Cache, DirectoryStore
+from memopickle import Cache, DirectoryStore, config
+from memopickle import settings as configuration
 from memopickle.cli import main
 
 
@@ -66,6 +67,8 @@ def cli(settings, monkeypatch, capsys):
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["memopickle", *map(str, arguments)])
+        monkeypatch.setattr(config, "_default", None)  # as in a new process
+        configuration.reread()
         capsys.readouterr()
         code = main()
         return Done(code, *capsys.readouterr())

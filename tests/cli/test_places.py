@@ -165,7 +165,9 @@ def test_a_cache_of_another_user_that_all_may_read(others, path, command, tmp_pa
 # -- in use ------------------------------------------------------------------------------------------------------------
 
 WRITER = """
-import random, syspath, secret, stop = sys.argv[1:]
+import os, random, sys
+from memopickle import Cache, DirectoryStore
+path, secret, stop = sys.argv[1:]
 cache = Cache(DirectoryStore(path), secret=[secret, "n" * 40])
 computed = []
 
@@ -175,7 +177,6 @@ def busy(number):
     return [number] * 50
 
 print("ready", flush=True)
-import os
 while not os.path.exists(stop):
     number = random.randrange(100)
     assert busy(number) == [number] * 50

@@ -219,6 +219,21 @@ def test_the_quick_way_of_a_function_that_is_hit_often_is_as_late_at_most(near, 
     assert double.cache_info()[:2] == (10, 2)
 
 
+def test_the_quick_way_sees_what_is_replaced_and_cleared(near, secret):
+    ages = [1]
+    cache = Cache(TieredStore(MemoryStore(), near), secret=secret)
+    age = cache.cached(lambda number: ages[-1], version=1)
+    assert [age(3) for _ in range(10)] == [1] * 10
+    age.cache_set(2, 3)
+    assert [age(3) for _ in range(10)] == [2] * 10
+    ages.append(3)
+    age.cache_clear()
+    assert [age(3) for _ in range(10)] == [3] * 10
+    cache.store.set(age.cache_key(3), [b"not an entry"], None)
+    ages.append(4)
+    assert age(3) == 4
+
+
 def test_memory_without_a_ttl_uses_an_entry_while_it_is_fresh(machine, near, clock):
     double = machine(MemoryStore(), near, ttl=100)
     double(3)

@@ -188,6 +188,16 @@ def test_nothing_but_the_value_is_left_after_a_computation_once_the_grace_is_ove
     assert len(names(raw, store, "v")) == 1
 
 
+def test_a_summary_counts_the_entries_of_now_and_their_bytes(store, monkeypatch):
+    monkeypatch.setattr(module, "SWEEP", -1.0)
+    for number in range(1200):
+        store.set(store_key(str(number), f"module:{number % 2}"), [b"12345"], None)
+    assert store.summary()[:2] == (1200, 6000)
+    assert store.summary(store_key("", "module:1")[:40])[:2] == (600, 3000)
+    store.clear()
+    assert store.summary()[:2] == (0, 0)
+
+
 # -- leases ------------------------------------------------------------------------------------------------------------
 
 
