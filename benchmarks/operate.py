@@ -45,6 +45,7 @@ COMMANDS = {
 
 
 def main():
+    """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--entries", type=int, default=200_000)
     parser.add_argument("--only", help="only the commands whose name contains this")
@@ -52,9 +53,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="memopickle-operate-") as folder:
         cache = os.path.join(folder, "cache")
         made = timed(lambda: fill(cache, given.entries))
-        print(
-            f"{given.entries:,} entries of {len(FUNCTIONS)} functions, {occupied(cache) / 1e6:,.0f} MB, made in {made:.1f} s\n"
-        )
+        size = occupied(cache) / 1e6
+        print(f"{given.entries:,} entries of {len(FUNCTIONS)} functions, {size:,.0f} MB, made in {made:.1f} s\n")
         print("| command | seconds | output ends with |\n|---|---:|---|")
         for name, look in (("(list all files)", list_files), ("(list, open and read 4 kB of each)", read_heads)):
             print(f"| {name} | {timed(lambda look=look: look(cache)):.2f} | |", flush=True)
@@ -86,6 +86,7 @@ def fill(path, count):
 
 
 def metadata_of(name):
+    """Return what an entry of a function says beside its value."""
     import json
 
     arguments = {"source": "0" * 16, "limit": "f" * 16}
@@ -95,6 +96,7 @@ def metadata_of(name):
 
 
 def write(place, chunks):
+    """Write one file, whose directory may be missing."""
     try:
         fd = os.open(place, os.O_WRONLY | os.O_CREAT, 0o600)
     except FileNotFoundError:
@@ -105,15 +107,18 @@ def write(place, chunks):
 
 
 def occupied(path):
+    """Return the bytes on disk."""
     found = subprocess.run(["du", "-s", "--block-size=1", path], capture_output=True, text=True, check=True)
     return int(found.stdout.split()[0])
 
 
 def list_files(path):
+    """Do what no listing can do without."""
     return sum(len(names) for _, _, names in os.walk(path))
 
 
 def read_heads(path):
+    """Do what no look at all heads can do without."""
     for folder, _, names in os.walk(path):
         for name in names:
             fd = os.open(os.path.join(folder, name), os.O_RDONLY)
@@ -122,6 +127,7 @@ def read_heads(path):
 
 
 def run(name, command, folder):
+    """Run a command and print its row."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith("MEMOPICKLE_")}
     environment["MEMOPICKLE_CONFIG"] = os.devnull
     if name == "secret rotate":
@@ -146,6 +152,7 @@ def run(name, command, folder):
 
 
 def timed(work):
+    """Return the seconds that it takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Write into the pages what the command line prints: the help of each command, and a session at two widths and in a pipe.
+"""Write into the pages what the command line prints: the help of each command, and sessions at two widths.
 
     python docs/refresh.py           writes
     python docs/refresh.py --check   exits with 1 if a page is not what it would write; figures and ids don't count
@@ -48,7 +48,9 @@ def refresh(page, check=False):
         def run(block):
             if not made and block["how"] != "help":
                 made.append(fill(os.path.join(folder, ".cache")))
-            return f"<!-- run: {block['how']} {block['words']} -->\n```console\n{session(block, folder)}```\n<!-- end -->"
+            return (
+                f"<!-- run: {block['how']} {block['words']} -->\n```console\n{session(block, folder)}```\n<!-- end -->"
+            )
 
         after = BLOCK.sub(run, before)
     if check:
@@ -84,7 +86,13 @@ def environment(folder):
 
 def output(words, folder):
     done = subprocess.run(
-        words, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        words,
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     return tidy(done.stdout, folder)
 

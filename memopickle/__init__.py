@@ -30,6 +30,7 @@ from memopickle.stores.urls import open_store
 from memopickle.switch import disabled
 
 if TYPE_CHECKING:
+    from memopickle.aio.function import AsyncCachedFunction
     from memopickle.stores.object import ObjectStore
     from memopickle.stores.readonly import ReadOnlyStore
     from memopickle.stores.redis import RedisStore
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncCachedFunction",
     "BadEntryError",
     "BadPayloadError",
     "BadSignatureError",
@@ -70,6 +72,7 @@ __all__ = [
 
 #: Names whose modules most programs never need: imported when first asked for.
 _LAZY = {
+    "AsyncCachedFunction": "memopickle.aio.function",
     "ObjectStore": "memopickle.stores.object",
     "ReadOnlyStore": "memopickle.stores.readonly",
     "RedisStore": "memopickle.stores.redis",

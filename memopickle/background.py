@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Background"]
 
 WORKERS = 4
+#: Recomputations at once by tasks of event loops.
+MOST_TASKS = 100
 #: Keys that wait for a worker; what comes on top is asked for again by the next call that finds it stale.
 WAITING = 1000
 #: Seconds after the first failure of a key in which it is left alone; doubled with each failure, up to the longest.
@@ -39,6 +41,14 @@ class Background:
         self._busy: set[str] = set()  # keys waiting or under way
         self._failed: dict[str, tuple[int, float]] = {}  # how often in a row, and until when to leave it alone
         self._workers = 0
+
+    def admit(self, key: str) -> bool:
+        """Tell whether a task shall compute a key anew now, which then says when it has ``ended``."""
+        with self._guard:
+            if key in self._busy or len(self._busy) >= MOST_TASKS or self._is_pausing(key):
+                return False
+            self._busy.add(key)
+            return True
 
     def submit(self, key: str, task: Callable[[], bool]) -> bool:
         """Have ``task`` run, which returns whether it succeeded and raises nothing; return False if it is not to be."""
@@ -78,11 +88,14 @@ class Background:
                 succeeded = task()
             except BaseException:  # noqa: BLE001  the end of this thread only; sys.exit() in the user's function
                 succeeded = False
-            self._ended(key, succeeded)
+            self.ended(key, succeeded)
 
-    def _ended(self, key: str, succeeded: bool) -> None:
+    def ended(self, key: str, succeeded: bool | None) -> None:
+        """Note how a recomputation ended; None: it was given up."""
         with self._guard:
             self._busy.discard(key)
+            if succeeded is None:
+                return
             if succeeded:
                 self._failed.pop(key, None)
                 return

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Blob = bytes | bytearray | memoryview
 
-__all__ = ["PLAIN", "ROW", "Part", "Source", "Stored", "aligned", "check_buffers", "rows", "writable"]
+__all__ = ["PLAIN", "ROW", "Part", "Source", "Stored", "aligned", "check_buffers", "end_of", "rows", "writable"]
 
 _ALIGNMENT = 64
 #: Length as stored, length uncompressed, flags, keyed digest of what is stored.
@@ -76,6 +76,13 @@ def aligned(position: int, parts: Sequence[Part]) -> Iterator[Blob]:
             yield b"\0" * padding
         yield from part.pieces
         position += padding + part.size
+
+
+def end_of(position: int, table: Blob) -> int:
+    """Return where the last buffer of a (perhaps not verified) table would end."""
+    for size, _, _, _ in ROW.iter_unpack(table):
+        position += _padding(position) + size
+    return position
 
 
 def check_buffers(source: Source, position: int, table: Blob, mac: Mac) -> list[Stored]:

@@ -31,9 +31,10 @@ from memopickle.stores.base import Store
 from memopickle.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from typing import Unpack
 
+    from memopickle.aio.function import AsyncCachedFunction, Decorator
     from memopickle.events import Event
     from memopickle.explain import MissReport
     from memopickle.memo import Memo
@@ -89,6 +90,8 @@ class Cache:
         self._signers: list[Signer] | None = None if secret is None else find_secrets(secret)
         # Weak: a closure that was decorated and dropped must not live on for its counts.
         self._memos: WeakSet[Memo] = WeakSet()
+        #: The functions that hold on to this cache by now; the pytest plugin lets them go.
+        self.bound: WeakSet[CachedFunction[..., Any]] = WeakSet()
 
     def __repr__(self) -> str:
         return f"Cache({self.store!r}, namespace={self.namespace!r})"
@@ -111,11 +114,13 @@ class Cache:
     # -- decorating ----------------------------------------------------------------------------------------------
 
     @overload
+    def cached(
+        self, function: Callable[P, Coroutine[Any, Any, R]], /, **options: Unpack[OptionValues]
+    ) -> AsyncCachedFunction[P, R]: ...
+    @overload
     def cached(self, function: Callable[P, R], /, **options: Unpack[OptionValues]) -> CachedFunction[P, R]: ...
     @overload
-    def cached(
-        self, function: None = None, /, **options: Unpack[OptionValues]
-    ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
+    def cached(self, function: None = None, /, **options: Unpack[OptionValues]) -> Decorator: ...
     def cached(self, function: Any = None, /, **options: Unpack[OptionValues]) -> Any:
         """Decorate a function so that it remembers its results here; options as of :func:`memopickle.cached`."""
         return decorate(function, Options(**options), self)

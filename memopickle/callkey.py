@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from memopickle.code import code_digest
 from memopickle.entry import FORMAT
 from memopickle.errors import UnkeyableError
 from memopickle.fingerprint import NO_VALUES
+from memopickle.serializers import PICKLE, serializer_name
 from memopickle.signing import frame
 from memopickle.storekey import function_part, join, variant_part
 
@@ -49,10 +51,15 @@ class CallKeys:
         self._described: dict[str, Any] = {"function": identity.name, "namespace": namespace, "code": identity.parts}
         if options.version is not None:
             self._described["version"] = options.version
+        name = serializer_name(options.serializer)
+        if name != PICKLE.name:
+            self._described["serializer"] = name  # for those who verify entries of all functions
         self._variant = _variant(identity, options.version, serializer)
         #: The variants of the versions that can be migrated from.
         self._older = {version: _variant(identity, version, serializer) for version in options.migrate}
         self._names = binder.names if options.key is None else ("key",)
+        self._unchanging: str | None = None
+        self._written: dict[str, str] = {}
         self._state = _state(self._names, identity, options.key)
 
     def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -75,9 +82,19 @@ class CallKeys:
         """Return the key that a call had under an older version."""
         return key.removesuffix(self._variant) + self._older[version]
 
-    def describe(self, values: tuple[Any, ...]) -> dict[str, Any]:
-        """Return an entry's metadata: readable names, and which argument had which digest."""
-        return {**self._described, "arguments": self.digests(values)}
+    def describe(self, values: tuple[Any, ...]) -> Callable[[], bytes]:
+        """Return what makes an entry's metadata: readable names, and which argument has which digest, now."""
+        return partial(self._metadata, self.digests(values))
+
+    def _metadata(self, digests: dict[str, str]) -> bytes:
+        # By hand, as all but the digests is the same for every call of the function: JSON's encoder takes longer.
+        if self._unchanging is None:
+            import json  # on a miss only; and when storing, where a failure (no descriptors left) costs just that
+
+            self._unchanging = json.dumps(self._described, separators=(",", ":"))[:-1] + ',"arguments":{'
+            self._written = {name: json.dumps(name) for name in (*self._names, *self._captured)}
+        arguments = ",".join([f'{self._written[name]}:"{digest}"' for name, digest in digests.items()])
+        return f"{self._unchanging}{arguments}}}}}".encode()
 
     def digests(self, values: tuple[Any, ...]) -> dict[str, str]:
         """Return the short digest of each argument, by parameter, to tell which one differs between two calls."""

@@ -10,9 +10,10 @@ from memopickle.options import Options
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Unpack
 
+    from memopickle.aio.function import AsyncCachedFunction, Decorator
     from memopickle.cache import Cache
     from memopickle.options import OptionValues
     from memopickle.stores.base import Store
@@ -25,12 +26,20 @@ R = TypeVar("R")
 
 @overload
 def cached(
+    function: Callable[P, Coroutine[Any, Any, R]],
+    /,
+    *,
+    store: Store | str | os.PathLike[str] | None = None,
+    **options: Unpack[OptionValues],
+) -> AsyncCachedFunction[P, R]: ...
+@overload
+def cached(
     function: Callable[P, R], /, *, store: Store | str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]
 ) -> CachedFunction[P, R]: ...
 @overload
 def cached(
     function: None = None, /, *, store: Store | str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]
-) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
+) -> Decorator: ...
 def cached(
     function: Any = None, /, *, store: Store | str | os.PathLike[str] | None = None, **options: Unpack[OptionValues]
 ) -> Any:
@@ -40,7 +49,7 @@ def cached(
     ConfigurationError here and now.
 
     Args:
-        function: an ordinary function, method, ``classmethod`` or ``staticmethod``; no generator.
+        function: a function, ordinary or ``async``, method, ``classmethod`` or ``staticmethod``; no generator.
         store: where results are kept: a store, a store URL, or the path of a directory. None: the default cache.
         options: see below.
 

@@ -65,6 +65,9 @@ __all__ = [
     "read_metadata",
 ]
 
+#: The size of our own keys, framed beforehand.
+_USUAL_SIZE = 122
+_USUAL = _USUAL_SIZE.to_bytes(8, "little")
 #: What is read of a file at first, and is all of its head unless stream or metadata are large.
 _HEAD = 16384
 
@@ -72,9 +75,11 @@ _HEAD = 16384
 class Entry:
     """A verified entry, not yet unpickled. It keeps what was read and cuts out of it what is asked for."""
 
-    __slots__ = ("_codec", "_data", "_header", "_stored", "code", "cost", "created", "expires")
+    __slots__ = ("_codec", "_data", "_header", "_stored", "code", "cost", "created", "expires", "raises")
 
-    def __init__(self, header: tuple[Any, ...], data: Blob, stored: Sequence[Stored], codec: Codec) -> None:
+    def __init__(
+        self, header: tuple[Any, ...], data: Blob, stored: Sequence[Stored], codec: Codec, raises: bool
+    ) -> None:
         self._header = header
         self.created: int = header[2]
         self.expires: int = header[3]
@@ -83,6 +88,8 @@ class Entry:
         self._data = data
         self._stored = stored
         self._codec = codec
+        #: Whether it is an exception, not a value.
+        self.raises = raises
 
     @property
     def header(self) -> Header:
@@ -99,11 +106,6 @@ class Entry:
         """The ttl when it was stored, microseconds."""
         ttl: int = self._header[10]
         return ttl
-
-    @property
-    def raises(self) -> bool:
-        """Whether it is an exception, not a value."""
-        return bool(self._header[0][6] == EXCEPTION)
 
     @property
     def metadata(self) -> Blob:
@@ -160,7 +162,7 @@ class Codec:
         kinds: Sequence[int] = (VALUE,),
         compress: str | None = None,
     ) -> None:
-        context = frame(purpose.encode(), namespace.encode("utf-8", "surrogatepass"), serializer.name.encode())
+        context = frame(purpose.encode(), namespace.encode("utf-8", "surrogatepass"), serializer.name.encode("utf-8", "surrogatepass"))
         macs = [signer.bind(context) for signer in signers]
         self._signing = macs[0]
         # The first wins where a secret is listed twice; dict() keeps the last of equal keys.
@@ -173,7 +175,8 @@ class Codec:
         self._compression = find_compression(compress)
         number = self._compression.number if self._compression else 0
         self._prefixes = {kind: prefix(kind, number) for kind in kinds}
-        self._accepted = frozenset(self._prefixes.values())
+        #: How an entry that is read may begin, and whether it is an exception then.
+        self._accepted = {start: kind == EXCEPTION for kind, start in self._prefixes.items()}
         self._kind = kinds[0]
 
     def encode(self, key: str, value: Any, facts: Facts, kind: int | None = None) -> list[Blob]:
@@ -203,7 +206,8 @@ class Codec:
         except struct.error:
             self._refuse(data)
         start, key_id, _, _, _, _, metadata_size, buffer_count, stream_size, _, _ = header
-        if start not in self._accepted:
+        raises = self._accepted.get(start)
+        if raises is None:
             self._refuse(data)
         mac = self._by_key_id.get(key_id)
         if mac is None:
@@ -216,15 +220,18 @@ class Codec:
             raise BadSignatureError("the entry is cut short")
         if size >= LARGE:
             data = memoryview(data)  # whose parts are no copies
+            found = mac.mac(_framed_key(key), data[:signed])
+        else:
+            found = mac.mac(_framed_key(key) + data[:signed])  # a call more costs more than copying so little
         code: Any = data[signed:end]
-        if not same_digest(mac.mac(_framed_key(key), data[:signed]), code):
+        if not same_digest(found, code):
             raise BadSignatureError("the signature does not match")
         stored: Sequence[Stored] = ()
         if buffer_count or source:
             stored = check_buffers(source or Source(data), end, data[table:signed], mac)
         elif size != end:
             raise BadSignatureError("bytes follow the end of the entry")
-        return Entry(header, data, stored, self)
+        return Entry(header, data, stored, self, raises)
 
     def decode_from(self, key: str, source: Source) -> Entry:
         """Do the same, without reading, or verifying, the buffers of plain data that the source can map."""
@@ -239,7 +246,7 @@ class Codec:
         """Verify everything, of whatever kind and compression; for checking and :meth:`resign`, not for values."""
         check_format(data)
         indifferent = copy(self)
-        indifferent._accepted = frozenset({bytes(data[:PREFIX_SIZE])})
+        indifferent._accepted = {bytes(data[:PREFIX_SIZE]): False}
         return indifferent.decode(key, data)
 
     def load(self, stream: Blob, raw_size: int, stored: Sequence[Stored]) -> Any:
@@ -279,4 +286,5 @@ class Codec:
 
 def _framed_key(key: str) -> bytes:
     raw = key.encode("ascii")
-    return len(raw).to_bytes(8, "little") + raw
+    size = len(raw)
+    return (_USUAL if size == _USUAL_SIZE else size.to_bytes(8, "little")) + raw

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from memopickle.expiry import NEVER, SECOND
 from memopickle.header import EXCEPTION
-from memopickle.serializers import PICKLE
+from memopickle.serializers import PickleSerializer, in_process
 from memopickle.stores.files import close
 from memopickle.stores.mapped import MappedFile
 from memopickle.stores.memory import MemoryStore, Record
 
 if TYPE_CHECKING:
     from memopickle.entry import Codec, Facts
+    from memopickle.serializers import Serializer
     from memopickle.stores.base import Store, Writer
     from memopickle.stores.directory import DirectoryStore
 
@@ -100,11 +101,17 @@ class MappedFace(SignedFace):
 
 
 class ObjectFace:
-    """Values as they are, or pickled where a caller could change them, in a MemoryStore."""
+    """Values as they are, or pickled where a caller could change them, in a MemoryStore.
 
-    def __init__(self, store: MemoryStore) -> None:
+    Where the store copies, another serializer than pickle makes the copies, so that it keeps, and refuses, what it does
+    in every other store.
+    """
+
+    def __init__(self, store: MemoryStore, serializer: Serializer) -> None:
         self.read = store.recall
         self._store = store
+        self._serializer = in_process(serializer)
+        self._as_they_are = _IMMUTABLE if isinstance(serializer, PickleSerializer) else frozenset()
 
     def write(self, writer: Writer, key: str, value: Any, facts: Facts) -> int | None:
         record = self.record(value, facts)
@@ -114,9 +121,9 @@ class ObjectFace:
     def record(self, value: Any, facts: Facts) -> Record:
         """Return what the store is to keep of a value; raises where it can't be pickled, or given out twice."""
         # An exception gets a traceback where it is raised: each time a new one.
-        pickled = facts.kind == EXCEPTION or (self._store.copy and type(value) not in _IMMUTABLE)
-        payload = PICKLE.encode_whole(value) if pickled else _given_out_twice(value)
-        return Record(*facts, payload, pickled, sys.getsizeof(payload))
+        pickled = facts.kind == EXCEPTION or (self._store.copy and type(value) not in self._as_they_are)
+        payload = self._serializer.encode_whole(value) if pickled else _given_out_twice(value)
+        return Record(*facts, payload, pickled, sys.getsizeof(payload), loads=self._serializer.decode)
 
 
 def _given_out_twice(value: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from memopickle.forking import renew_in_child
@@ -21,18 +22,24 @@ if TYPE_CHECKING:
     from memopickle.locks import KeyLock
     from memopickle.stores.base import Writer
 
-__all__ = ["Flight", "Flights", "longest_wait", "twin"]
+__all__ = ["Flight", "Flights", "led_by_tasks", "longest_wait", "twin"]
 
 #: Seconds that a thread which computes one key waits for another's: two that wait for each other must end.
 CROSSED = 60.0
 #: Seconds between two looks at the table while waiting.
 SLICE = 1.0
 
+#: The flights that the running task leads, or one that started it, ended ones included; those of threads are in _held.
+led_by_tasks: ContextVar[tuple[Flight, ...]] = ContextVar("memopickle_flights", default=())
+
 
 class Flight:
     """One computation under way in this process, and what it holds until it ends."""
 
-    __slots__ = ("_done", "_publishing", "dropped", "error", "failed", "held", "key", "lock", "owner", "writer")
+    __slots__ = (
+        "_done", "_publishing", "_wakes", "abandoned", "dropped", "error", "failed", "held", "key", "lock", "owner",
+        "writer",
+    )  # fmt: skip
 
     def __init__(self, key: str, owner: Flights) -> None:
         self.key = key
@@ -45,11 +52,14 @@ class Flight:
         self.error: Exception | None = None
         #: Whether the function raised and an expired value was used instead.
         self.failed = False
+        #: Whether the task that led it was cancelled: one of those who joined goes on in its place.
+        self.abandoned = False
         #: True once its key was cleared or invalidated: the value must not be left in the store.
         self.dropped = False
         #: The flights that the computing thread leads.
         self.held = _held.flights
         self._done = threading.Event()
+        self._wakes: list[Callable[[], None]] = []  # of the tasks that joined
         self._publishing = threading.RLock()  # guards dropped against a publication under way
 
     def wait(self, limit: float | None) -> bool:
@@ -60,6 +70,16 @@ class Flight:
             if real_clock() >= deadline:
                 return False
         return True
+
+    def join(self, wake: Callable[[], None]) -> bool:
+        """Have ``wake`` called at the end, by whichever thread ends it; return False if it has ended."""
+        self._wakes.append(wake)
+        return not self._done.is_set()
+
+    def leave(self, wake: Callable[[], None]) -> None:
+        """Take back a ``join``."""
+        with suppress(ValueError):
+            self._wakes.remove(wake)
 
     def publish(self, store: Callable[[], bool]) -> bool:
         """Run ``store`` unless the flight was dropped; a clear that comes meanwhile waits, and then removes it."""
@@ -81,6 +101,8 @@ class Flight:
             # the second.
             self.owner.forget(self)
             self._done.set()
+            for wake in self._wakes.copy():
+                wake()
 
     @property
     def ended(self) -> bool:
@@ -122,8 +144,8 @@ class Flights:
         self._table: dict[str, Flight] = {}  # those that others may join, by key
 
     def is_mine(self, key: str) -> bool:
-        """Tell whether this thread is computing this key further up: it must not wait for itself."""
-        return any(flight.owner is self and flight.key == key for flight in _held.flights)
+        """Tell whether this thread, or task, is computing this key further up: it must not wait for itself."""
+        return any(flight.owner is self and flight.key == key for flight in _leading())
 
     def launch(self, flight: Flight, joinable: bool) -> Flight:
         """Begin a flight, and return it; or, if it is ``joinable``, the one of this key that is under way.
@@ -165,10 +187,15 @@ class Flights:
 
 
 def longest_wait(limit: float | None) -> float | None:
-    """Return how long this thread may wait for another's computation, in seconds."""
-    if not _held.flights:
+    """Return how long this thread, or task, may wait for another's computation, in seconds."""
+    if not _leading():
         return limit
     return CROSSED if limit is None else min(limit, CROSSED)
+
+
+def _leading() -> list[Flight]:
+    """Return what this thread leads, and what the running task leads, or one that started it."""
+    return [*_held.flights, *(flight for flight in led_by_tasks.get() if not flight.ended)]
 
 
 def twin(error: Exception) -> Exception | None:

@@ -11,7 +11,7 @@ from memopickle.errors import UnavailableError
 from memopickle.notices import warn_once
 from memopickle.options import Options, Unset
 from memopickle.settings import is_disabled
-from memopickle.wrapping import check_function, imitate, named
+from memopickle.wrapping import check_function, imitate, is_async, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,6 +182,7 @@ class CachedFunction(Generic[P, R]):
     def _bind(self) -> Memo:
         cache = self._source(self) if callable(self._source) else self._source
         memo = cache.memo(self._function, self._options)
+        cache.bound.add(self)
         # Two threads may both get here; all use the one that comes first. A lock could be left held by a fork.
         first: Memo = self.__dict__.setdefault("_opened", memo)
         return first
@@ -272,5 +273,9 @@ class BoundCachedFunction(CachedFunction[P, R]):
 def decorate(function: Any, options: Options, cache: CacheSource) -> Any:
     """Return the cached function, or a decorator where none was given yet."""
     if function is None:
-        return lambda function: CachedFunction(function, options, cache)
+        return lambda function: decorate(function, options, cache)
+    if is_async(function):
+        from memopickle.aio.function import AsyncCachedFunction  # one layer above this one
+
+        return AsyncCachedFunction(function, options, cache)
     return CachedFunction(function, options, cache)

@@ -142,7 +142,7 @@ def _unknown(store: Store, keys: list[str]) -> Iterator[Finding]:
     count = sum(key_id(store, key) not in known for key in keys)
     if count:
         yield Finding(
-            "entries", WRONG, f"{count} of {len(keys)} are damaged, or signed with a secret that is not configured here",
+            "entries", WRONG, f"{count} of {len(keys)} are damaged, or signed with a secret not configured here",
             "memopickle verify tells which; set MEMOPICKLE_SECRET to the one that signed them, or clear them",
         )  # fmt: skip
 
@@ -226,7 +226,8 @@ def _writing(path: str) -> Iterator[Finding]:
 def _clock(ahead: float) -> Iterator[Finding]:
     if abs(ahead) * SECOND > SKEW:
         yield Finding(
-            "clock", WRONG, f"the file system's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours",
+            "clock", WRONG,
+            f"the file system's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours",
             "let both machines keep time by NTP",
         )  # fmt: skip
     else:

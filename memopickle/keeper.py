@@ -13,6 +13,8 @@ from memopickle.locks import undisturbed
 from memopickle.serializers import PICKLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from memopickle.context import Context
     from memopickle.flight import Flight
     from memopickle.stores.base import Writer
@@ -25,7 +27,8 @@ class Computed(NamedTuple):
 
     value: Any
     cost: int
-    metadata: dict[str, Any]
+    #: Makes the entry's metadata.
+    metadata: Callable[[], bytes]
     raised: bool = False
     #: When it was computed, in microseconds; None: now.
     created: int | None = None
@@ -74,14 +77,12 @@ class Keeper:
             ttl = result_ttl(ttl(computed.value))
         if ttl == 0:
             return "its ttl is 0"
-        import json  # on a miss only; and here, where a failure (no descriptors left) costs just the storing
-
         created = microseconds(self._cache.clock) if computed.created is None else computed.created
-        metadata = json.dumps(computed.metadata, separators=(",", ":")).encode()
         window = 0 if computed.raised else self._freshness.window
         kind = EXCEPTION if computed.raised else VALUE
         expires = NEVER if ttl is None else expires_at(created, ttl + window)
-        return Facts(created, expires, computed.cost, self._code, metadata, NEVER if ttl is None else ttl, kind)
+        lasting = NEVER if ttl is None else ttl
+        return Facts(created, expires, computed.cost, self._code, computed.metadata(), lasting, kind)
 
     def _publish(self, computed: Computed, facts: Facts, flight: Flight, writer: Writer) -> bool:
         if not flight.lock.held():

@@ -84,6 +84,8 @@ class FileKeyLock:
         self.handed_over = self.waited = False
         self._file = LockFile(path)
         self._mine: tuple[int, int, int] | None = None
+        #: What the file was when it was first waited for.
+        self._before: tuple[int, int, int] | None = None
         self._pid = os.getpid()
 
     def acquire(self, limit: float | None) -> bool:
@@ -93,16 +95,15 @@ class FileKeyLock:
         found = self._file.take()
         if found is not None:
             self._mine = _identity(found)
+            # A holder that ended properly removed its file, a killed one left it for us.
+            self.handed_over = self.waited and self._before != self._mine
         return found is not None
 
     def _wait(self, limit: float | None) -> bool:
-        self.waited = True
-        before = _look(self._file.path)
-        if self._file.is_mine() or not polled(self._take, limit, POLL):
-            return False
-        # A holder that ended properly removed its file, a killed one left it for us.
-        self.handed_over = before != self._mine
-        return True
+        if not self.waited:  # tasks come again and again, with no time to wait
+            self._before = _look(self._file.path)
+            self.waited = True
+        return not self._file.is_mine() and polled(self._take, limit, POLL)
 
     def held(self) -> bool:
         # A child forked while computing inherits this object, but not the lock.

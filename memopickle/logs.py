@@ -19,16 +19,24 @@ if TYPE_CHECKING:
 __all__ = ["is_on", "log", "log_event"]
 
 _LEVEL = 10  # logging.DEBUG
+_logger: Any = None
 _WORDS = {"BadEntry": "refused", "LockWait": "waited for"}
 
 
 def is_on() -> bool:
     """Tell whether somebody listens at level DEBUG."""
+    logger = _logger or _find_logger()
+    return logger is not None and bool(logger.isEnabledFor(_LEVEL))
+
+
+def _find_logger() -> Any:
+    global _logger  # noqa: PLW0603
     logging: Any = sys.modules.get("logging")
     try:
-        return logging is not None and bool(logging.getLogger("memopickle").isEnabledFor(_LEVEL))
+        _logger = logging and logging.getLogger("memopickle")
     except AttributeError:  # another thread is just importing it
-        return False
+        return None
+    return _logger
 
 
 def log_event(event: Event) -> None:

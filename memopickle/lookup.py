@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.errors import BadEntryError, BadPayloadError
@@ -12,14 +13,26 @@ from memopickle.failures import Failure, thaw
 if TYPE_CHECKING:
     from memopickle.context import Context
     from memopickle.faces import Found
+    from memopickle.freshness import Freshness
 
 __all__ = ["MISS", "MISSING", "QUIET", "SPECIAL", "Lookup", "Overdue"]
 
 #: Whether a look that finds nothing tells the miss: the second look would only repeat it.
 MISS, QUIET = True, False
 
+
+
+class _Missing:
+    """The type of :data:`MISSING`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<missing>"
+
+
 #: Stands for "no value", since None is one.
-MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>", "__slots__": ()})()
+MISSING: Any = _Missing()
 
 
 class Overdue(NamedTuple):
@@ -30,8 +43,8 @@ class Overdue(NamedTuple):
     created: int
 
 
-#: What a look may return that is not the value itself.
-SPECIAL = frozenset({Overdue, Failure})
+#: The types of what a look may return that is not the value itself.
+SPECIAL = frozenset({_Missing, Overdue, Failure})
 
 
 class Lookup:
@@ -44,6 +57,8 @@ class Lookup:
         self._clock = context.cache.clock
         self._freshness = context.freshness
         self._plain = context.freshness.is_plain
+        #: The age from which Freshness is asked, which would judge a younger value of this code as we do: most hits.
+        self._end, self._code = _simply_fresh(context.freshness)
         self._exceptions = context.options.exceptions
         self._trouble = context.trouble
 
@@ -57,11 +72,13 @@ class Lookup:
             found = self._read(key)
             if found is not None:
                 now = microseconds(self._clock)
+                if 0 <= now - found.created < self._end and found.code == self._code and not found.raises:
+                    return self._told(key, found, found.value(), now)
                 reason = self._freshness.stale(found, now)
                 if not reason or (not self._plain and self._is_overdue(found, now)):
                     value = self.load(found)
                     if value is not MISSING:
-                        return self._hit(key, found, value, now)
+                        return self._judged(found, self._told(key, found, value, now), now)
                     reason = "exception"
         except BadEntryError as error:
             reason = "bad entry"
@@ -135,11 +152,21 @@ class Lookup:
             raise BadPayloadError(f"is no stored exception ({wrong})") from wrong
         return Failure(error) if isinstance(error, self._exceptions) else MISSING
 
-    def _hit(self, key: str, found: Found, value: Any, now: int) -> Any:
+    def _told(self, key: str, found: Found, value: Any, now: int) -> Any:
         if self._listener.wants_hits:
             age = (now - found.created) / SECOND
             self._listener.tell(Hit(self._name, key, max(age, 0.0), found.cost / 1e9))
+        return value
+
+    def _judged(self, found: Found, value: Any, now: int) -> Any:
+        """Return the value, as Overdue if it is to be computed anew."""
         if self._plain or found.raises:
             return value
         due = self._freshness.is_due(found, now) or self._is_overdue(found, now)
         return Overdue(value, found.created) if due else value
+
+
+def _simply_fresh(freshness: Freshness) -> tuple[float, bytes | None]:
+    if not freshness.is_plain or freshness.code is None or callable(freshness.ttl):
+        return 0, None
+    return inf if freshness.ttl is None else freshness.ttl, freshness.code

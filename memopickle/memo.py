@@ -15,8 +15,9 @@ from memopickle.freshness import Freshness
 from memopickle.listener import Listener
 from memopickle.lookup import MISS, MISSING, SPECIAL, Lookup
 from memopickle.options import Unset
-from memopickle.quick import MemoryHits, QuickTable, quick_call
+from memopickle.quick import KeyHits, MemoryHits, QuickTable, quick_call
 from memopickle.runner import Call, Runner
+from memopickle.serializers import PickleSerializer
 from memopickle.stores.base import Wrapper
 from memopickle.stores.memory import MemoryStore, Shortcut
 from memopickle.trouble import Trouble
@@ -24,6 +25,7 @@ from memopickle.trouble import Trouble
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from memopickle.aio.memo import AsyncMemo
     from memopickle.cache import Cache
     from memopickle.callkey import CallKeys
     from memopickle.faces import Face, Found
@@ -78,6 +80,10 @@ class Memo:
         self.listener = Listener(cache, keys.prefix, self)
         trouble = Trouble(self.name, cache.store, options.on_error)
         context = Context(self.name, cache, face, self.freshness, options, self.counts, trouble, self.listener)
+        #: For what else works on this function's calls.
+        self.context = context
+        #: What the tasks that call it share; see :mod:`memopickle.aio`.
+        self.tasks: AsyncMemo | None = None
         self.lookup = Lookup(context)
         self._memory_hits = self._find_memory()
         self._learns = keys.by is None and self.ttl != 0
@@ -97,24 +103,16 @@ class Memo:
             values = (self.keys.by(*args, **kwargs),)
         key = self.keys.key(values)
         value = self.lookup.value(key, MISS)
-        if value is MISSING:
-            return self.runner.missed(Call(key, args, kwargs, self.keys.describe(values)))
         if type(value) in SPECIAL:
-            return self.runner.special(value, Call(key, args, kwargs, self.keys.describe(values)))
+            return self._other(value, Call(key, args, kwargs, self.keys.describe(values)))
         self.counts.hits += 1
         if self._learns:
             self._learn(values, key)
         return value
 
-    def known(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the stored result of a call whose key is known, or compute and store it."""
-        value = self.lookup.value(key, MISS)
-        if value is MISSING:
-            return self.runner.missed(self._call(args, kwargs))
-        if type(value) in SPECIAL:
-            return self.runner.special(value, self._call(args, kwargs))
-        self.counts.hits += 1
-        return value
+    def _other(self, found: Any, call: Call) -> Any:
+        """Return the value of a call where a look found something else."""
+        return self.runner.missed(call) if found is MISSING else self.runner.special(found, call)
 
     def quick_call(self) -> Callable[..., Any] | None:
         """Make a function that answers hits of plain arguments quickly, None where there can't be one."""
@@ -122,7 +120,11 @@ class Memo:
         def slow(*args: Any, **kwargs: Any) -> Any:
             return self.function(*args, **kwargs) if switch.off else self.call(args, kwargs)
 
-        return quick_call(self.function, self.keys.binder, self.quick, slow, self._memory_hits or self.known)
+        def other(found: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return self._other(found, self._call(args, kwargs))
+
+        hits = self._memory_hits or KeyHits(self.lookup.value, other, self.counts)
+        return quick_call(self.function, self.keys.binder, self.quick, slow, hits)
 
     def _learn(self, values: tuple[Any, ...], key: str) -> None:
         goal: str | Shortcut | None = key
@@ -141,6 +143,8 @@ class Memo:
         store = self.store.memory if isinstance(self.store, Wrapper) else self.store
         # A hook wants to know of every hit, and a callable's ttl stands in the record.
         if not isinstance(store, MemoryStore) or self.listener.wants_hits or callable(self.ttl):
+            return None
+        if not isinstance(self.options.serializer, PickleSerializer):
             return None
         return MemoryHits(store, self.counts, self.clock, self.ttl, is_tier) if self.freshness.is_plain else None
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from memopickle.callkey import CallKeys
 from memopickle.faces import Face, MappedFace, ObjectFace, SignedFace
 from memopickle.fingerprint import fingerprint
+from memopickle.formats import open_serializer
 from memopickle.memo import Memo
 from memopickle.notices import warn_once
-from memopickle.serializers import PICKLE
 from memopickle.stores.base import Wrapper
 from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.memory import MemoryStore
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from memopickle.cache import Cache
     from memopickle.options import Options
+    from memopickle.serializers import Serializer
     from memopickle.stores.base import Store
 
 __all__ = ["open_memo"]
@@ -37,25 +38,26 @@ def open_memo(cache: Cache, function: Callable[..., Any], options: Options, name
         depends_on=options.depends_on,
         warn=lambda message: warn_once(("captured", message), message),
     )
-    keys = CallKeys(function, identity, options, namespace, _encoding(options))
-    return Memo(function, identity, options, cache, keys, _face(cache.store, cache, namespace, options))
+    serializer = open_serializer(options.serializer)
+    keys = CallKeys(function, identity, options, namespace, _encoding(serializer, options.compress))
+    face = _face(cache.store, cache, namespace, serializer, options.compress)
+    return Memo(function, identity, options, cache, keys, face)
 
 
-def _encoding(options: Options) -> str:
+def _encoding(serializer: Serializer, compress: str | None) -> str:
     """Return what names the form of a result in its key: results in two forms never meet."""
-    name = options.serializer.name
-    return f"{name}+{options.compress}" if options.compress else name
+    return f"{serializer.form}+{compress}" if compress else serializer.form
 
 
-def _face(store: Store, cache: Cache, namespace: str, options: Options) -> Face:
+def _face(store: Store, cache: Cache, namespace: str, serializer: Serializer, compress: str | None) -> Face:
     if isinstance(store, MemoryStore):
-        return ObjectFace(store)
-    codec = cache.codec(namespace, options.serializer, options.compress)
+        return ObjectFace(store, serializer)
+    codec = cache.codec(namespace, serializer, compress)
     if isinstance(store, Wrapper):
         from memopickle.tieredface import wrapper_face  # 10 ms with all that it imports, for those who wrap
 
-        inner = partial(_face, cache=cache, namespace=namespace, options=options)
-        return wrapper_face(store, codec, cache.clock, inner, plain=options.serializer.name == PICKLE.name)
+        inner = partial(_face, cache=cache, namespace=namespace, serializer=serializer, compress=compress)
+        return wrapper_face(store, codec, cache.clock, inner, serializer)
     if isinstance(store, DirectoryStore) and store.mmap:
         return MappedFace(store, codec)
     return SignedFace(store, codec)

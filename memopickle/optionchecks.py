@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from memopickle.compression import ALGORITHMS
 from memopickle.errors import ConfigurationError
 from memopickle.expiry import SECOND, parse_duration, parse_ttl
-from memopickle.serializers import PICKLE, PickleSerializer
+from memopickle.serializers import NAMES, PICKLE, PickleSerializer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from memopickle.serializers import UserSerializer
 
 __all__ = ["check_option", "check_steps"]
 
@@ -82,12 +84,22 @@ def _check_lock_timeout(value: object) -> float | None:
     return None if value is None else parse_duration(value, "lock_timeout") / SECOND
 
 
-def _check_serializer(value: object) -> PickleSerializer:
-    if value == PICKLE.name:
-        return PICKLE
-    if not isinstance(value, PickleSerializer):
-        raise ConfigurationError(f"serializer={value!r}: give 'pickle', or PickleSerializer(allowed=[...])")
-    return value
+def _check_serializer(value: Any) -> str | PickleSerializer | UserSerializer:
+    if isinstance(value, str) and value in NAMES:
+        return PICKLE if value == PICKLE.name else value
+    if isinstance(value, PickleSerializer):
+        return value
+    if isinstance(value, str) or not all(callable(getattr(value, name, None)) for name in ("dumps", "loads")):
+        raise ConfigurationError(
+            f"serializer={value!r}: give one of {', '.join(map(repr, NAMES))}, PickleSerializer(allowed=[...]), or an "
+            "object with name, dumps and loads"
+        )
+    name = getattr(value, "name", None)
+    if not isinstance(name, str) or not name.isprintable() or not name or "+" in name or name in NAMES:
+        raise ConfigurationError(
+            f"serializer={value!r}: its name is {name!r}; give it one of its own, as text without '+'"
+        )
+    return value  # type: ignore[no-any-return]
 
 
 def _check_migrate(value: Any) -> dict[int, Callable[[Any], object]]:

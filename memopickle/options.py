@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from memopickle.errors import ConfigurationError
 from memopickle.optionchecks import check_option, check_steps
-from memopickle.serializers import PICKLE, PickleSerializer
+from memopickle.serializers import PICKLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from memopickle.expiry import TTL
+    from memopickle.serializers import PickleSerializer, UserSerializer
 
 __all__ = ["UNSET", "OptionValues", "Options", "Unset"]
 
@@ -30,7 +31,7 @@ class OptionValues(TypedDict, total=False):
     single_flight: bool
     lock_timeout: float | str | timedelta | None
     on_error: Literal["warn", "raise"]
-    serializer: Literal["pickle"] | PickleSerializer
+    serializer: Literal["pickle", "cloudpickle", "dill", "json", "msgpack"] | PickleSerializer | UserSerializer
     compress: Literal["zlib", "lzma", "lz4", "zstd"] | None
     migrate: Mapping[int, Callable[[Any], object]] | None
     store_if: Callable[[Any], object] | None
@@ -92,7 +93,7 @@ class Options:
     single_flight: bool
     lock_timeout: float | None
     on_error: str
-    serializer: PickleSerializer
+    serializer: str | PickleSerializer | UserSerializer
     compress: str | None
     migrate: dict[int, Callable[[Any], object]]
     store_if: Callable[[Any], object] | None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle import switch
 from memopickle.expiry import SECOND, SKEW, wall_clock
+from memopickle.lookup import SPECIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
     from memopickle.counts import Counts
     from memopickle.stores.memory import MemoryStore
 
-    Known = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
-
-__all__ = ["MemoryHits", "QuickTable", "quick_call"]
+__all__ = ["KeyHits", "MemoryHits", "QuickTable", "quick_call"]
 
 #: Their values are equal, where the types are, if and only if their keys are; but for what ``_is_plain`` excludes.
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
@@ -126,6 +125,16 @@ def _types_in_each(values: tuple[Any, ...]) -> object:
     return tuple([tuple(map(type, value)) if type(value) is tuple else None for value in values])
 
 
+class KeyHits(NamedTuple):
+    """What it takes to look up a key that is known."""
+
+    #: Lookup.value
+    look: Callable[[str, bool], Any]
+    #: Gets what the look returned where that is no value, args and kwargs.
+    other: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+    counts: Counts
+
+
 class MemoryHits(NamedTuple):
     """What it takes to see that a record in a MemoryStore may be used."""
 
@@ -143,23 +152,23 @@ def quick_call(
     binder: Binder,
     table: QuickTable,
     slow: Callable[..., Any],
-    known: Known | MemoryHits,
+    hits: KeyHits | MemoryHits,
 ) -> Callable[..., Any] | None:
     """Make the quick call of a function, or None where its signature does not allow for one.
 
     Args:
         function: gives the name that the message of a wrong call tells.
         binder: its signature, and which of its parameters are in the key.
-        table: where its recent calls lead: to keys, or to shortcuts where ``known`` is for these.
+        table: where its recent calls lead: to keys, or to shortcuts, as ``hits`` wants it.
         slow: the plain way, for calls that are not in the table, and whenever caching is disabled.
-        known: the plain way from a key on (key, args, kwargs); or what it takes to use records in memory.
+        hits: how to go on from there.
 
     """
     shape = binder.shape
     if shape.varargs or shape.varkeywords or not 0 < len(binder.names) <= _WIDEST:
         return None
     scope: dict[str, Any] = {"__table__": table.known, "__slow__": slow, "__switch__": switch}
-    body = _in_memory(known, scope) if isinstance(known, MemoryHits) else _by_key(known, scope)
+    body = _in_memory(hits, scope) if isinstance(hits, MemoryHits) else _by_key(hits, scope)
     exec(_source(body, binder), scope)  # noqa: S102  made of identifiers that a compiler has already accepted
     made: FunctionType = scope["call"]
     made.__defaults__ = shape.defaults
@@ -174,7 +183,13 @@ def call(SIGNATURE):
         __key__ = __table__[TYPES][VALUES]
     except KeyError:
         return __slow__(CALL)
-    return __slow__(CALL) if __switch__.off else __known__(__key__, (ARGS), {KWARGS})
+    if __switch__.off:
+        return __slow__(CALL)
+    __value__ = __look__(__key__, True)
+    if type(__value__) in __special__:
+        return __other__(__value__, (ARGS), {KWARGS})
+    __counts__.hits += 1
+    return __value__
 """
 
 # Whatever fails (not in the table, evicted meanwhile, can't be loaded) goes the plain way, which tells what is to tell.
@@ -208,8 +223,9 @@ def _source(body: str, binder: Binder) -> str:
     return re.sub("|".join(parts), lambda found: parts[found[0]], body)
 
 
-def _by_key(known: Known, scope: dict[str, Any]) -> str:
-    scope["__known__"] = known
+def _by_key(keyed: KeyHits, scope: dict[str, Any]) -> str:
+    """Return the body that goes the plain way from the key on; put what it needs into its scope."""
+    scope.update(__look__=keyed.look, __special__=SPECIAL, __other__=keyed.other, __counts__=keyed.counts)
     return _BY_KEY
 
 
@@ -240,7 +256,7 @@ def _in_memory(memory: MemoryHits, scope: dict[str, Any]) -> str:
 def _is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is float:
-        return value != 0 and value == value  # noqa: PLR0124  0.0 equals -0.0, which has another key; NaN nothing
+        return bool(value != 0 and value == value)  # noqa: PLR0124  0.0 equals -0.0, which has another key; NaN nothing
     if kind is tuple:
         return len(value) <= _LONG and all(type(item) in _SCALARS and _is_plain(item) for item in value)
     return kind not in (str, bytes) or len(value) <= _LONG

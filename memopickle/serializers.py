@@ -12,7 +12,7 @@ import pickle
 import re
 import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from memopickle.errors import BadPayloadError, ConfigurationError
 from memopickle.outofband import with_arrays
@@ -21,8 +21,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     Blob = bytes | bytearray | memoryview
+    #: Tells of a buffer whether it goes into the stream.
+    InBand = Callable[[pickle.PickleBuffer], bool]
 
-__all__ = ["PICKLE", "PickleSerializer", "Serializer"]
+__all__ = [
+    "NAMES",
+    "PICKLE",
+    "PROTOCOL",
+    "NameOnly",
+    "PickleSerializer",
+    "Serializer",
+    "UserSerializer",
+    "beside",
+    "in_process",
+    "serializer_name",
+    "write_pickle",
+]
+
+#: What ``serializer=`` may name; :mod:`memopickle.formats` makes them.
+NAMES = ("pickle", "cloudpickle", "dill", "json", "msgpack")
 
 #: Fixed, so that what one supported Python writes every other can read.
 PROTOCOL = 5
@@ -36,6 +53,8 @@ class Serializer(Protocol):
     """What the entry format needs of a serializer. ``name`` is part of every key's variant and signed."""
 
     name: str
+    #: What stands in the key's variant: the name, and what else decides who can read what was written.
+    form: str
 
     def encode(self, value: Any) -> tuple[Blob | Sequence[Blob], Sequence[memoryview]]:
         """Return the stream, in one piece or several, and the buffers.
@@ -44,7 +63,32 @@ class Serializer(Protocol):
         """
         ...
 
-    def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview]) -> Any:
+    def encode_whole(self, value: Any) -> bytes:
+        """Return one stream that shares no memory with the value."""
+        ...
+
+    def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
+        """Return the value; called only with bytes whose signature was verified."""
+        ...
+
+
+class UserSerializer(Protocol):
+    """What a user's own serializer is. ``loads(dumps(value))`` should equal the value: it is what hits return.
+
+    Threads use it at the same time. Its name becomes part of every key and signature: give another one to a serializer
+    that can't read what the old one wrote.
+    """
+
+    @property
+    def name(self) -> str:
+        """Text that is not empty and not the name of one of ours."""
+        ...
+
+    def dumps(self, value: Any, /) -> bytes:
+        """Return the value as bytes; raise for one that can't be stored, which is returned to the caller all the same."""
+        ...
+
+    def loads(self, data: bytes, /) -> Any:
         """Return the value; called only with bytes whose signature was verified."""
         ...
 
@@ -63,7 +107,7 @@ class PickleSerializer:
 
     """
 
-    name = "pickle"
+    name = form = "pickle"
 
     def __init__(self, allowed: Iterable[object] | None = None) -> None:
         self._allowed = None if allowed is None else frozenset(map(_name_of, _listed(allowed)))
@@ -73,19 +117,12 @@ class PickleSerializer:
 
     def encode(self, value: Any) -> tuple[list[Blob], list[memoryview]]:
         buffers: list[memoryview] = []
-
-        def in_band(buffer: pickle.PickleBuffer) -> bool:
-            raw = buffer.raw()
-            if raw.nbytes < OUT_OF_BAND:
-                return True
-            buffers.append(raw)
-            return False
-
-        return self._dump(value, in_band), buffers
+        return write_pickle(self._pickler, value, beside(buffers)), buffers
 
     def encode_whole(self, value: Any) -> bytes:
-        """Return one stream that shares no memory with the value."""
-        return pickle.dumps(value, PROTOCOL) if self._allowed is None else b"".join(self._dump(value, None))
+        if self._allowed is None:
+            return pickle.dumps(value, PROTOCOL)
+        return b"".join(write_pickle(self._pickler, value, None))
 
     @property
     def loads(self) -> Callable[[bytes | memoryview], Any]:
@@ -99,16 +136,33 @@ class PickleSerializer:
         copyreg.clear_extension_cache()
         return _Unpickler(stream, buffers, self._allowed).load()
 
-    def _dump(self, value: Any, in_band: Callable[[pickle.PickleBuffer], bool] | None) -> list[Blob]:
-        pieces = _Pieces()
+    def _pickler(self, file: _Pieces, in_band: InBand | None) -> pickle.Pickler:
         if self._allowed is None:
-            pickler = pickle.Pickler(pieces, PROTOCOL, buffer_callback=in_band)
-        else:
-            pickler = _Pickler(pieces, in_band, self._allowed)
-        if in_band is not None and "numpy" in sys.modules:
-            pickler.dispatch_table = with_arrays(copyreg.dispatch_table)
-        pickler.dump(value)
-        return pieces.written
+            return pickle.Pickler(file, PROTOCOL, buffer_callback=in_band)
+        return _Pickler(file, in_band, self._allowed)
+
+
+def write_pickle(make: Callable[[Any, InBand | None], Any], value: Any, in_band: InBand | None) -> list[Blob]:
+    """Return what a pickler writes, in pieces; ``make`` gets a file and ``in_band``, which decides about buffers."""
+    pieces = _Pieces()
+    pickler = make(pieces, in_band)
+    if in_band is not None and "numpy" in sys.modules:
+        pickler.dispatch_table = with_arrays(getattr(pickler, "dispatch_table", copyreg.dispatch_table))
+    pickler.dump(value)
+    return pieces.written
+
+
+def beside(buffers: list[memoryview]) -> InBand:
+    """Return what a pickler asks about each buffer: large ones are added to ``buffers`` and stay out of the stream."""
+
+    def in_band(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < OUT_OF_BAND:
+            return True
+        buffers.append(raw)
+        return False
+
+    return in_band
 
 
 class _Pieces:
@@ -122,9 +176,7 @@ class _Pieces:
 class _Pickler(pickle.Pickler):
     """Refuses what could not be loaded again, so that it is told once and not at every call."""
 
-    def __init__(
-        self, file: _Pieces, in_band: Callable[[pickle.PickleBuffer], bool] | None, allowed: frozenset[str]
-    ) -> None:
+    def __init__(self, file: _Pieces, in_band: InBand | None, allowed: frozenset[str]) -> None:
         super().__init__(file, PROTOCOL, buffer_callback=in_band)
         self._allowed = allowed
 
@@ -185,3 +237,28 @@ def _written_name(item: object, qualname: str) -> str:
 
 
 PICKLE = PickleSerializer()
+
+
+class NameOnly:
+    """Stands for a serializer where entries are verified and none is loaded."""
+
+    def __init__(self, name: str) -> None:
+        self.name = self.form = name
+
+    def encode(self, value: Any) -> NoReturn:
+        raise TypeError(f"only the name of this serializer is known here, {self.name!r}")
+
+    encode_whole = encode
+
+    def decode(self, stream: object, buffers: object = ()) -> NoReturn:
+        self.encode(stream)
+
+
+def serializer_name(chosen: str | Serializer | UserSerializer) -> str:
+    """Return the name of what ``serializer=`` may be."""
+    return chosen if isinstance(chosen, str) else chosen.name
+
+
+def in_process(serializer: Serializer) -> Serializer:
+    """Return what copies values that never leave the process: pickle needs no list of what is allowed then."""
+    return PICKLE if isinstance(serializer, PickleSerializer) else serializer

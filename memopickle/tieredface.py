@@ -9,6 +9,7 @@ from memopickle.errors import BadEntryError, StoreError
 from memopickle.expiry import NEVER, SECOND, microseconds
 from memopickle.faces import ObjectFace, SignedFace
 from memopickle.notices import forget, warn_once
+from memopickle.serializers import PickleSerializer
 from memopickle.stores.readonly import ReadOnlyStore
 from memopickle.stores.tier import Failures, Tier, skip_all
 from memopickle.stores.tiered import TieredStore
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from memopickle.entry import Blob, Codec, Entry, Facts
     from memopickle.faces import Face, Found
+    from memopickle.serializers import Serializer
     from memopickle.stores.base import Store, Writer
     from memopickle.stores.claims import Claims
     from memopickle.stores.memory import Record
@@ -37,18 +39,15 @@ class _ReadOnlyFace:
 
 
 def wrapper_face(
-    store: Store, codec: Codec, clock: Callable[[], float], inner: Callable[[Store], Face], *, plain: bool
+    store: Store, codec: Codec, clock: Callable[[], float], inner: Callable[[Store], Face], serializer: Serializer
 ) -> Face:
-    """Return the face of a store around others; ``inner`` makes that of another store.
-
-    ``plain``: values are pickled as they are in memory.
-    """
+    """Return the face of a store around others; ``inner`` makes that of another store."""
     if isinstance(store, ReadOnlyStore):
         return _ReadOnlyFace(inner(store.store))
     if not isinstance(store, TieredStore):
         raise TypeError(f"unknown kind of wrapper: {store!r}")
     below = _BytesFace(store, codec, clock)
-    return below if store.claims is None else _MemoryFace(store.claims, below, clock, plain)
+    return below if store.claims is None else _MemoryFace(store.claims, below, clock, serializer)
 
 
 class _Copy(NamedTuple):
@@ -140,13 +139,13 @@ class _BytesFace:
 class _MemoryFace:
     """Objects in the memory tier, signed entries in those below."""
 
-    def __init__(self, claims: Claims, below: _BytesFace, clock: Callable[[], float], plain: bool) -> None:
+    def __init__(self, claims: Claims, below: _BytesFace, clock: Callable[[], float], serializer: Serializer) -> None:
         self._claims = claims
         self._below = below
         self._clock = clock
-        self._plain = plain
+        self._plain = isinstance(serializer, PickleSerializer)
         self._recall = claims.memory.recall
-        self._objects = ObjectFace(claims.memory)
+        self._objects = ObjectFace(claims.memory, serializer)
         self._tier = Tier(claims.memory, claims.memory.ttl)
 
     def read(self, key: str) -> Found | None:

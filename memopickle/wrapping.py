@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from memopickle.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
-__all__ = ["check_function", "imitate", "named"]
+__all__ = ["check_function", "code_of", "imitate", "is_async", "named"]
 
 _COPIED = (
     "__module__",
@@ -21,6 +23,8 @@ _COPIED = (
     "__type_params__",
     "__isabstractmethod__",
 )
+#: What inspect.markcoroutinefunction and, before Python 3.12, asyncio set.
+_MARKS = ("_is_coroutine_marker", "_is_coroutine")
 _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200  # inspect.CO_COROUTINE and so on
 
 
@@ -29,12 +33,44 @@ def check_function(function: object) -> None:
     if not callable(function):
         hint = "; put @cached under @property" if isinstance(function, property) else ""
         raise ConfigurationError(f"@cached needs a function, not {function!r}{hint}")
-    flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-    name = getattr(function, "__qualname__", repr(function))
-    if flags & (_GENERATOR | _ASYNC_GENERATOR):
+    if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR):
+        name = getattr(function, "__qualname__", repr(function))
         raise ConfigurationError(f"{name} is a generator, whose results can be used only once; return a list instead")
-    if flags & _COROUTINE:
-        raise ConfigurationError(f"{name} is a coroutine function; this version caches ordinary functions only")
+
+
+def is_async(function: Any) -> bool:
+    """Tell whether a call is to be awaited: of an ``async def``, or what is marked as one.
+
+    As ``inspect.iscoroutinefunction``, which takes 17 ms to import, and for objects with an ``async def __call__`` too.
+    """
+    function = _innermost(function)
+    return bool(_flags(function) & _COROUTINE) or any(hasattr(function, mark) for mark in _MARKS)
+
+
+def code_of(function: Any) -> CodeType | None:
+    """Return the code that a call runs first, None where it is not Python's."""
+    function = _innermost(function)
+    code: CodeType | None = getattr(function, "__code__", None)
+    return code or getattr(type(function).__call__, "__code__", None)
+
+
+def _flags(function: object) -> int:
+    return getattr(code_of(function), "co_flags", 0)
+
+
+def _innermost(function: Any) -> Any:
+    """Return the function in a static or class method, a bound method, or a partial of one."""
+    while True:
+        if isinstance(function, staticmethod | classmethod | MethodType):
+            function = function.__func__
+        elif _is_partial(function):
+            function = function.func
+        else:
+            return function
+
+
+def _is_partial(obj: object) -> bool:
+    return any(kind.__module__ == "functools" and kind.__qualname__ == "partial" for kind in type(obj).__mro__)
 
 
 def imitate(imitation: Any, function: Callable[..., Any]) -> None:

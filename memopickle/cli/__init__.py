@@ -13,6 +13,8 @@ def main() -> int:
     """Run the command line and return its exit code: 0 fine, 1 found something wrong, 2 wrong usage."""
     # Imported here: a spawned process imports this module again, and without the extra one line must do.
     try:
+        import rich  # noqa: F401  its parts are imported where they are needed, too late for that line
+
         from memopickle.cli.commands import run
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]

@@ -21,6 +21,7 @@ BROKEN_PIPE = 141  # ... and of one that SIGPIPE ended
 #: Where each command is, in the order in which one meets them.
 _COMMANDS = {
     "stats": "memopickle.cli.stats",
+    "report": "memopickle.cli.report",
     "ls": "memopickle.cli.ls",
     "show": "memopickle.cli.show",
     "explain": "memopickle.cli.explain",

@@ -27,11 +27,11 @@ __all__ = ["doctor"]
 @store_argument
 @json_option
 def doctor(store: str | None, as_json: bool) -> None:
-    """Look at everything around STORE: settings and where each comes from, versions, secret, permissions, file system,
-    free space, clock, and a sample of the entries.
+    """Look at everything around STORE, and say what is wrong.
 
-    Every finding that needs one comes with its cure. A small file is written beside the entries for a moment. Exit code
-    1 if something is wrong; a note is not wrong.
+    That is: settings and where each comes from, versions, secret, permissions, file system, free space, clock, and a
+    sample of the entries. Every finding that needs one comes with its cure. A small file is written beside the entries
+    for a moment. Exit code 1 if something is wrong; a note is not wrong.
 
     \b
     Example:
@@ -80,7 +80,11 @@ def _print(settings: list[Setting], findings: list[Finding]) -> None:
         if finding.cure:
             _print_text(" " * (width + 9) + "cure: ", finding.cure)
     wrong = sum(finding.state == WRONG for finding in findings)
-    click.echo(f"\n{wrong} of {len(findings)} findings are wrong." if wrong else "\nNothing is wrong.")
+    click.echo(
+        f"\n{wrong} of {len(findings)} findings {'is' if wrong == 1 else 'are'} wrong."
+        if wrong
+        else "\nNothing is wrong."
+    )
 
 
 def _print_text(head: str, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -12,12 +12,14 @@ from memopickle.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Type: TypeAlias = click.ParamType[float]
+else:
+    _Type = click.ParamType
+
 __all__ = ["AGE", "SIZE", "function_option", "missing_ok_option", "older_than_option"]
 
-F = TypeVar("F", bound="Callable[..., Any]")
 
-
-class _Parsed(click.ParamType):
+class _Parsed(_Type):
     """A value that the library reads; what it refuses is wrong usage."""
 
     def __init__(self, name: str, parse: Callable[[str], float]) -> None:

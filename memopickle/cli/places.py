@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,16 +14,13 @@ from memopickle.storekey import namespace_part
 from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.layout import ASIDE, FUNCTION, scan
 from memopickle.stores.memory import MemoryStore
+from memopickle.stores.readonly import ReadOnlyStore
 from memopickle.stores.shelf import ShelveStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from memopickle.stores.base import Store
 
 __all__ = ["Place", "check", "name_of", "namespace_option", "open_place", "store_argument"]
-
-F = TypeVar("F", bound="Callable[..., Any]")
 
 _TAG = "CACHEDIR.TAG"
 
@@ -75,6 +72,8 @@ def check(store: Store) -> bool:
     """Tell whether a store is there; StoreError if it can't be used or is something else."""
     if isinstance(store, MemoryStore):
         raise ConfigurationError("memory: is a store within a process, which another process cannot look into")
+    if isinstance(store, ReadOnlyStore):
+        return check(store.store)
     if isinstance(store, DirectoryStore):
         return _check_directory(store)
     if isinstance(store, ShelveStore) and not _shelf_exists(store.path):

@@ -1,4 +1,4 @@
-"""A progress bar over what takes long: on a terminal only, and on stderr, so that stdout holds nothing but the result."""
+"""A progress bar over what takes long: on a terminal only, and on stderr, as stdout is for the result."""
 
 from __future__ import annotations
 

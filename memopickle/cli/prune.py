@@ -29,10 +29,7 @@ def prune(store: str | None, dry_run: bool, missing_ok: bool, as_json: bool) -> 
       0 4 * * * memopickle prune /var/cache/app --missing-ok
     """
     place = open_place(store, missing_ok=missing_ok)
-    if dry_run:
-        count = sum(1 for _ in Selection(expired=True).keys(place.store))
-    else:
-        count = place.cache.prune()
+    count = sum(1 for _ in Selection(expired=True).keys(place.store)) if dry_run else place.cache.prune()
     if as_json:
         print_json({"store": place.name, "dry_run": dry_run, "expired" if dry_run else "removed": count})
         return

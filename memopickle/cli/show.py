@@ -35,8 +35,8 @@ _CANDIDATES = 5
 def show(key: str, store: str | None, as_json: bool) -> None:
     """Show all that is known of one entry of STORE, and check its signature.
 
-    KEY is a store key, or the beginning of one, or the digits that 'memopickle ls' shows on a terminal; enough of them to
-    mean one entry. The result itself is not shown: that would mean to unpickle it. Exit code 1 if the signature is not
+    KEY is a store key, or the beginning of one, or what 'memopickle ls' shows of it on a terminal; enough to mean one
+    entry. The result itself is not shown: that would mean to unpickle it. Exit code 1 if the signature is not
     good or there is no such entry.
 
     \b
@@ -69,7 +69,7 @@ def _find(store: Store, wanted: str, name: str) -> str:
 
 
 def _matching(store: Store, wanted: str) -> Iterator[str]:
-    return (key for key in store.keys() if _means(wanted, key))
+    return (key for key in store.keys("") if _means(wanted, key))
 
 
 def _means(wanted: str, key: str) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from memopickle.catalog import FunctionStats
 
-__all__ = ["bar", "stats"]
+__all__ = ["bar", "stats", "total_of"]
 
 _BAR = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -43,7 +43,7 @@ def stats(store: str | None, namespace: str | None, as_json: bool) -> None:
     place = open_place(store, namespace)
     rows = place.cache.stats()
     if as_json:
-        print_json({"store": place.name, "total": _total(rows)}, "functions", map(_row, rows))
+        print_json({"store": place.name, "total": total_of(rows)}, "functions", map(_row, rows))
     elif rows:
         print_rows(_columns(), rows, place.name)
         _summarise(rows)
@@ -67,7 +67,8 @@ def _row(row: FunctionStats) -> dict[str, Any]:
     return {**row._asdict(), **times, "hit_rate": row.hit_rate, "saved_seconds": row.saved}
 
 
-def _total(rows: Sequence[FunctionStats]) -> dict[str, Any]:
+def total_of(rows: Sequence[FunctionStats]) -> dict[str, Any]:
+    """Return the sums of all rows."""
     hits, misses = sum(row.hits for row in rows), sum(row.misses for row in rows)
     return {
         "functions": len(rows),
@@ -110,7 +111,7 @@ def _reasons(row: FunctionStats) -> str:
 
 
 def _summarise(rows: Sequence[FunctionStats]) -> None:
-    total = _total(rows)
+    total = total_of(rows)
     text = f"{units.plural(total['entries'], 'entry', 'entries')} of {units.plural(len(rows), 'function')}"
     text += f", {units.size(total['bytes'])}"
     if total["hit_rate"] is not None:

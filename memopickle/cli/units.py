@@ -21,11 +21,11 @@ def size(count: float) -> str:
     """Write a number of bytes: ``512 B``, ``1.5 kB``, ``23.4 GB``."""
     if count < _THOUSAND:
         return f"{count:.0f} B"
-    for unit in ("kB", "MB", "GB", "TB"):
+    for unit in ("kB", "MB", "GB"):
         count /= _THOUSAND
         if round(count, 1) < _THOUSAND:
-            break
-    return f"{count:.1f} {unit}"
+            return f"{count:.1f} {unit}"
+    return f"{count / _THOUSAND:.1f} TB"
 
 
 def duration(seconds: float) -> str:

@@ -138,7 +138,7 @@ class Store(ABC):
         return 0 if blob is None else len(blob)
 
     def summary(self, prefix: str = "") -> Summary:
-        """Return how many entries begin with ``prefix``, and their bytes; no payload is read where ``size`` reads none."""
+        """Return how many entries begin with ``prefix``, and their bytes; no payload is read if ``size`` reads none."""
         sizes = [self.size(key) for key in self.keys(prefix)]
         return Summary(len(sizes), sum(sizes))
 

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["DirectoryStore"]
 
 _is_key = KEY.fullmatch
+#: How many paths are remembered; each is a few hundred bytes.
+_PLACES = 4096
 
 
 class DirectoryStore(Store):
@@ -86,11 +88,12 @@ class DirectoryStore(Store):
         self._set_up()
 
     def _set_up(self) -> None:
+        self._places: dict[str, str] = {}
         self._limited = self.max_bytes is not None or self.max_entries is not None
         self.account = Evictor(self.path, self.max_bytes, self.max_entries) if self._limited else Account(self.path)
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name not in ("account", "_limited")}
+        return {name: value for name, value in vars(self).items() if name not in ("account", "_limited", "_places")}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
@@ -217,11 +220,18 @@ class DirectoryStore(Store):
         return FileKeyLock(f"{path}.lock")
 
     def place(self, key: str) -> str:
+        found = self._places.get(key)
+        return self._place(key) if found is None else found
+
+    def _place(self, key: str) -> str:
         if not _is_key(key):
             raise ConfigurationError(
                 f"key={key!r}: a store key is 40 hex digits, '/', 64 hex digits, '.', 16 hex digits"
             )
-        return f"{self.path}/{key[:43]}/{key[43:]}"
+        if len(self._places) >= _PLACES:
+            self._places.clear()
+        found = self._places[key] = f"{self.path}/{key[:43]}/{key[43:]}"
+        return found
 
     def make_folder(self, path: str) -> None:
         """Make a folder below the root, and the root again if it was deleted while running."""

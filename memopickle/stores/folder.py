@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from memopickle.errors import StoreError
+from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.base import Writer
 from memopickle.stores.files import WRITE_FLAGS, close, keep_private, make_directory, replace, write_all
 from memopickle.stores.layout import open_directory, remove_directory, remove_file
@@ -30,7 +31,7 @@ class FolderWriter(Writer):
         self._path = store.place(key)
         self._account = store.account
         self._durable = store.durable
-        folder = os.path.dirname(os.path.dirname(self._path))
+        folder = f"{store.path}/{key[:FUNCTION_SIZE]}"
         try:
             self._fd, base = open_directory(folder)
         except FileNotFoundError:

@@ -21,12 +21,11 @@ from memopickle.stores.names import TOKEN_SIZE, new_token
 from memopickle.stores.scripts import ACQUIRE, CLAIM, HELD, PUBLISH, RELEASE, RENEW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from memopickle.stores.base import Blob
     from memopickle.stores.names import Names
     from memopickle.stores.redis import RedisStore
-    from memopickle.stores.server import Server
 
 __all__ = ["LeaseLock", "LeaseWriter"]
 
@@ -150,12 +149,12 @@ class LeaseLock:
         if not self._name or self._pid != os.getpid():
             return
         _renewer.drop(self)
-        leaving = _Leaving(self._server, self._keys[1:], self._name, self._lease / 1000)
+        release = partial(RELEASE.run, self._server, self._keys[1:], self._name, GRACE)
         self._name = b""
         try:
-            leaving.extend()
+            release()
         except StoreError:
-            _renewer.keep(leaving)
+            _renewer.keep(_Leaving(release, self._lease / 1000))
 
     def extend(self) -> bool:
         name = self._name
@@ -183,13 +182,13 @@ class _Leaving:
 
     interval = 0.5
 
-    def __init__(self, server: Server, keys: list[bytes], name: bytes, lease: float) -> None:
-        self._release = partial(RELEASE.run, server, keys, name, GRACE, insists=True)
+    def __init__(self, release: Callable[..., object], lease: float) -> None:
+        self._release = release
         self._end = real_clock() + lease
 
     def extend(self) -> bool:
         if real_clock() < self._end:
-            self._release()
+            self._release(insists=True)
         return False
 
 

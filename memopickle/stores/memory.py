@@ -18,7 +18,7 @@ from memopickle.signing import KEY_ID_SIZE
 from memopickle.stores.base import HEAD_SIZE, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from memopickle.stores.base import Blob
 
@@ -32,8 +32,8 @@ class Record:
     """
 
     __slots__ = (
-        "code", "cost", "created", "expires", "metadata", "payload", "pickled", "raises", "shortcut", "size", "ttl",
-        "until",
+        "code", "cost", "created", "expires", "loads", "metadata", "payload", "pickled", "raises", "shortcut", "size",
+        "ttl", "until",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +49,7 @@ class Record:
         pickled: bool,
         size: int,
         until: float = inf,
+        loads: Callable[[bytes], Any] = PICKLE.loads,
     ) -> None:
         self.created = created
         self.raises = kind == EXCEPTION
@@ -58,7 +59,9 @@ class Record:
         self.metadata = metadata
         self.ttl = ttl
         self.payload = payload
+        #: Whether ``loads`` makes the value of the payload, else the payload is the value.
         self.pickled = pickled
+        self.loads = loads
         self.size = size
         #: Until when a tier of several may use this copy, in seconds; a store by itself needs none.
         self.until = until
@@ -77,7 +80,7 @@ class Record:
         if not self.pickled:
             return self.payload
         try:
-            return PICKLE.loads(self.payload)
+            return self.loads(self.payload)
         except Exception as error:
             raise BadPayloadError(f"cannot be loaded ({type(error).__name__}: {error})") from error
 

@@ -21,7 +21,7 @@ from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
 from memopickle.stores.lease import LeaseLock, LeaseWriter
 from memopickle.stores.names import Names, Value, generations_pattern, new_token, values_pattern
 from memopickle.stores.scripts import BEGIN, CLEAR, DELETE
-from memopickle.stores.server import Server
+from memopickle.stores.server import Server, has_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,7 +55,7 @@ class RedisStore(Store):
 
     When the server fails, one call waits for ``timeout``; then the server is left alone for a growing pause (0.5 to 30
     seconds), in which functions compute. Threads and processes may share a store; it can be pickled if it was made
-    from a URL, and its pickle then holds the URL with the password. Constructing one does no I/O.
+    from a URL without a user or password, which no pickle is to hold. Constructing one does no I/O.
 
     """
 
@@ -84,6 +84,11 @@ class RedisStore(Store):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.server.url is None:
             raise TypeError("a RedisStore with a client can't be pickled; make it from a URL")
+        if has_credentials(self.server.url):
+            raise TypeError(
+                f"{self!r} can't be pickled, as the pickle would hold its password; make the store in each process, "
+                "or name it in MEMOPICKLE_STORE"
+            )
         return _remake, (self.server.url, self.prefix, self.ttl, self._options)
 
     def open(self) -> None:

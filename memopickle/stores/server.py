@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Server", "ServerDownError", "masked"]
+__all__ = ["Server", "ServerDownError", "has_credentials", "masked"]
 
 SCHEMES = ("redis", "rediss", "unix")
 #: What may follow the ``?`` of a URL, beside options of TLS (``ssl_...``).
 _OPTIONS = {"cluster", "db", "username", "password", "client_name", "health_check_interval", "socket_keepalive"}
+_ACCOUNT = ("username", "password")
 _UNLIMITED = 2**31
 
 
@@ -121,13 +122,20 @@ class Server:
             pool.disconnect(inuse_connections=False)
 
 
+def has_credentials(url: str) -> bool:
+    """Tell whether a URL holds a user name or a password."""
+    from urllib.parse import parse_qsl
+
+    return "@" in url or any(name in _ACCOUNT for name, _ in parse_qsl(url.partition("?")[2]))
+
+
 def masked(url: str) -> str:
     """Return a URL without its user name and password, however it was mistyped."""
     from urllib.parse import parse_qsl, urlencode
 
     scheme = url.partition("://")[0]
     base, _, query = (f"{scheme}://***@{url.rpartition('@')[2]}" if "@" in url else url).partition("?")
-    options = [(name, "***" if name in ("password", "username") else value) for name, value in parse_qsl(query)]
+    options = [(name, "***" if name in _ACCOUNT else value) for name, value in parse_qsl(query)]
     return f"{base}?{urlencode(options, safe='*/')}" if options else base
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -277,6 +278,23 @@ def test_a_reader_that_leaves_early_is_no_error(settings, path):
         assert (running.wait(60), said) == (141, b"")
 
 
+def test_interrupted_it_says_so_in_a_word(settings, path):
+    cached = Cache(DirectoryStore(path), secret=SECRET).cached(named("m", "f"))
+    for number in range(700):  # more than a pipe holds, so that it waits for a reader
+        cached(number)
+    with subprocess.Popen(
+        [*COMMAND, "ls", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  background jobs ignore it
+    ) as running:
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1]
+        assert (running.returncode, said.strip()) == (130, "interrupted")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_loaded(shell):
     environment = {**os.environ, "_MEMOPICKLE_COMPLETE": f"{shell}_source"}
@@ -286,7 +304,12 @@ def test_completion_can_be_loaded(shell):
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
-    [("memopickle ", "stats"), ("memopickle ver", "verify"), ("memopickle secret ro", "rotate"), ("memopickle ls --so", "--sort")],
+    [
+        ("memopickle ", "stats"),
+        ("memopickle ver", "verify"),
+        ("memopickle secret ro", "rotate"),
+        ("memopickle ls --so", "--sort"),
+    ],
 )
 def test_completion_completes(typed, completed):
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
@@ -307,7 +330,9 @@ def commands():
             yield name, command
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_help_has_an_example_and_says_what_each_option_does(cli, name, command):
     done = cli(*name.split(), "--help")
     assert done.code == 0
@@ -346,7 +371,9 @@ def test_shares(part, text):
     assert units.share(part) == text
 
 
-@pytest.mark.parametrize(("text", "count"), [("500", 500), ("10kB", 10_000), ("1.5 MB", 1_500_000), ("2GiB", 2**31), ("3k", 3000)])
+@pytest.mark.parametrize(
+    ("text", "count"), [("500", 500), ("10kB", 10_000), ("1.5 MB", 1_500_000), ("2GiB", 2**31), ("3k", 3000)]
+)
 def test_sizes_are_read(text, count):
     assert units.size_of(text) == count
 

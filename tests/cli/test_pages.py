@@ -60,10 +60,22 @@ def test_a_changed_session_is_noticed(tmp_path):
     assert not refresher().refresh(tmp_path / "page.md", check=True)
 
 
-@pytest.mark.parametrize("page", [*REFERENCE.glob("*.md"), *(DOCS / "how-to" / f"{name}.md" for name in ("clear", "operate"))])
+@pytest.mark.parametrize(
+    "page", [*REFERENCE.glob("*.md"), *(DOCS / "how-to" / f"{name}.md" for name in ("clear", "operate"))]
+)
 def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_benchmark_of_the_commands_runs(tmp_path):
+    script = DOCS.parent / "benchmarks" / "operate.py"
+    command = [sys.executable, str(script), "--entries", "400"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "| 400 entries good: cache |" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- docs/how-to/clear.md ----------------------------------------------------------------------------------------------
@@ -73,7 +85,9 @@ EVERYTHING = ["price"] * 4 + ["quote"] * 4 + ["rate"] * 4
 
 def snippet(kind, path):
     """The one block of this kind on the page, about the cache at ``path``."""
-    (found,) = re.findall(rf"^```{kind}\n(.*?)^```$", (DOCS / "how-to" / "clear.md").read_text(), re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(
+        rf"^```{kind}\n(.*?)^```$", (DOCS / "how-to" / "clear.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     return found.replace("/var/cache/app", str(path))
 
 

@@ -180,6 +180,8 @@ print("ready", flush=True)
 while not os.path.exists(stop):
     number = random.randrange(100)
     assert busy(number) == [number] * 50
+for number in range(100):
+    assert busy(number) == [number] * 50
 print(len(computed))
 """
 
@@ -250,6 +252,18 @@ def test_an_unknown_scheme_is_wrong_usage(cli):
 def test_a_missing_shelf_is_not_made(cli, tmp_path):
     assert cli("ls", f"shelve:{tmp_path / 'shelf'}").code == 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith("shelf")]
+
+
+def test_a_read_only_store_can_be_looked_at_and_not_cleared(cli, filled, path):
+    assert cli("stats", f"readonly:dir:{path}").code == 0
+    done = cli("clear", f"readonly:dir:{path}", "--all", "--yes")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert len(list(filled.keys())) == 12
+
+
+def test_a_missing_read_only_store(cli, path):
+    assert cli("stats", f"readonly:dir:{path}").code == 1
+    assert not path.exists()
 
 
 def test_a_store_with_an_option_that_is_wrong(cli, path):

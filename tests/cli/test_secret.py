@@ -82,7 +82,12 @@ def test_make_at_another_place(cli, own, tmp_path):
 
 
 def test_no_command_prints_the_secret(cli, kept, own, path):
-    for arguments in (["secret", "show"], ["secret", "show", path, "--entries"], ["secret", "rotate", path], ["doctor"]):
+    for arguments in (
+        ["secret", "show"],
+        ["secret", "show", path, "--entries"],
+        ["secret", "rotate", path],
+        ["doctor"],
+    ):
         done = cli(*arguments)
         assert not any(line in done.out + done.err for line in own.read_text().split())
 
@@ -160,7 +165,17 @@ def test_with_two_from_the_environment_entries_go_to_the_first(cli, filled, path
 def test_killed_anywhere_it_loses_nothing_and_goes_on(cli, kept, own, path, call):
     tool("strace")
     for nth in (1, 2, 7, 30):
-        inject = ["strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}"]
+        inject = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            os.devnull,
+            "-e",
+            f"trace={call}",
+            "-e",
+            f"inject={call}:signal=KILL:when={nth}",
+        ]
         command = [*inject, sys.executable, "-m", "memopickle", "secret", "rotate", str(path)]
         subprocess.run(command, capture_output=True, timeout=60, check=False)
         assert hits(path) == 40

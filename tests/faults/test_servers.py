@@ -101,6 +101,27 @@ def test_96_a_server_that_hangs_is_waited_for_once_and_is_used_again_when_it_goe
     until(lambda: double(3) == 6 and "Hit" in count(double.events))
 
 
+def test_96_a_server_that_hangs_while_a_value_is_computed_is_asked_once_by_its_caller(server, cached):
+    double = cached(server.url)
+    double(3)
+    hanging = Counted(double.cache, lambda number: server.signal(signal.SIGSTOP) or number * 2)
+    breaker = double.cache.store.server._breaker
+    asked = []
+    enter = breaker.enter
+
+    def entering(insists=False):
+        attempt = enter(insists)
+        if threading.current_thread() is threading.main_thread() and breaker._until is not None:
+            asked.append(attempt)
+        return attempt
+
+    breaker.enter = entering
+    assert hanging(4) == 8
+    server.signal(signal.SIGCONT)
+    assert asked != []
+    assert set(asked) == {None}
+
+
 @pytest.mark.parametrize("closes", [True, False], ids=["closed", "silent"])
 @pytest.mark.parametrize(
     "answer",

@@ -10,13 +10,14 @@ import termios
 
 __all__ = ["in_terminal", "plain"]
 
+_QUESTION = b"[y/N]: "
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def in_terminal(command, columns=80, answer="", environment=None):
     """Run a program in a terminal; return its exit code and all that appeared.
 
-    ``answer`` is typed when a question appears: something that ends with a colon and a blank.
+    ``answer`` is typed when a yes-or-no question appears.
     """
     pid, fd = pty.fork()
     if pid == 0:
@@ -42,7 +43,7 @@ def _read(fd, answer):
         if not more:
             return appeared
         appeared += more
-        if answer and appeared.endswith(b": "):
+        if answer and _QUESTION in appeared:
             os.write(fd, answer)
             answer = b""
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import assert_type
 
-from memopickle import Cache, CachedFunction, CacheInfo, DirectoryStore, MemoryStore, ShelveStore, cached, configure
+from memopickle import (
+    AsyncCachedFunction,
+    Cache,
+    CachedFunction,
+    CacheInfo,
+    DirectoryStore,
+    MemoryStore,
+    ShelveStore,
+    cached,
+    configure,
+)
 from memopickle.catalog import EntryInfo
 from memopickle.explain import NearestCall
 from memopickle.memo import StoredResult
@@ -49,6 +59,54 @@ class Service:
     @cached
     def static(x: int) -> str:
         return str(x)
+
+
+@cached
+async def fetch(url: str, verbose: bool = False) -> bytes:
+    return url.encode() if verbose else b""
+
+
+@cached(ttl="1h")
+async def fetch_with_options(url: str) -> bytes:
+    return url.encode()
+
+
+@cache.cached
+async def fetch_in_cache(url: str) -> bytes:
+    return url.encode()
+
+
+@cache.cached(ttl=60)
+async def fetch_in_cache_with_options(url: str) -> bytes:
+    return url.encode()
+
+
+class Client:
+    @cached
+    async def get(self, url: str) -> int:
+        return len(url)
+
+    @staticmethod
+    @cached(ttl=5)
+    async def static(url: str) -> int:
+        return len(url)
+
+
+async def awaited() -> None:
+    assert_type(await fetch("u", verbose=True), bytes)
+    assert_type(await fetch_with_options("u"), bytes)
+    assert_type(await fetch_in_cache("u"), bytes)
+    assert_type(await fetch_in_cache_with_options("u"), bytes)
+    assert_type(await Client().get("u"), int)
+    assert_type(await Client.static("u"), int)
+    assert_type(await fetch.cache_refresh("u"), bytes)
+    assert_type(await Client().get.cache_refresh("u"), int)
+    assert_type(fetch.cache_set(b"", "u"), None)
+    assert_type(fetch.cache_key("u"), str)
+    assert_type(fetch.cache_info(), CacheInfo)
+    assert_type(Client().get.cache_invalidate("u"), bool)
+    original: Callable[[str, bool], Coroutine[object, object, bytes]] = fetch.__wrapped__
+    await original("u", True)
 
 
 def calls() -> None:
@@ -101,3 +159,13 @@ def wrong() -> None:
 
 def passed_on(function: CachedFunction[[int, bool], list[str]]) -> list[str]:
     return function(1, True)
+
+
+async def awaited_on(function: AsyncCachedFunction[[str], bytes]) -> bytes:
+    return await function("u")
+
+
+async def wrongly_awaited() -> None:
+    await fetch(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await Client().get(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    fetch.cache_set("text", "u")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

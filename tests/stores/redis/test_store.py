@@ -321,6 +321,12 @@ def test_a_store_from_a_url_pickles_with_its_options(server):
     assert copy.__reduce__() == store.__reduce__()
 
 
+def test_a_store_with_a_password_does_not_pickle():
+    with pytest.raises(TypeError, match="password") as caught:
+        pickle.dumps(RedisStore("redis://user:hidden@h/0"))
+    assert "hidden" not in str(caught.value)
+
+
 def test_a_store_with_a_client_says_why_it_does_not_pickle(server):
     with server.client as client, pytest.raises(TypeError, match="URL"):
         pickle.dumps(RedisStore(client))

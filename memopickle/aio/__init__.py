@@ -1,0 +1,1 @@
+"""Caching of ``async def`` functions, for asyncio and trio."""

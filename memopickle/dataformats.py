@@ -1,0 +1,97 @@
+"""JSON and MessagePack: entries that can hold data only, and that give back exactly what was stored, or refuse it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from memopickle.exact import Format, check, check_leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["JSON", "MSGPACK", "JsonSerializer", "MsgpackSerializer"]
+
+_NUMBERS = {bool: "a bool", int: "an int", float: "a float"}
+_TAKEN: dict[type, str] = {**_NUMBERS, str: "a str", dict: "a dict", list: "a list", tuple: "a list"}
+_BYTES = {bytes: "bytes", bytearray: "bytes", memoryview: "bytes"}
+_LEAVES = frozenset({type(None), bool, int, float, str})
+_LARGEST = 1 << 64
+
+
+def _flaw_in_json(value: object) -> str:
+    return _not_utf8(value) or _too_many_digits(value)
+
+
+def _flaw_in_msgpack(value: object) -> str:
+    if type(value) is int and not -_LARGEST // 2 <= value < _LARGEST:
+        return "MessagePack has no room for an int of more than 64 bits"
+    return _not_utf8(value)
+
+
+def _not_utf8(value: object) -> str:
+    try:
+        if type(value) is str:
+            value.encode()
+    except UnicodeEncodeError:
+        return "text with a lone surrogate can't be written as UTF-8"
+    return ""
+
+
+def _too_many_digits(value: object) -> str:
+    try:
+        if type(value) is int:
+            str(value)
+    except ValueError as error:
+        return f"an int of {value.bit_length():,} bits is too long for text ({error})"
+    return ""
+
+
+JSON = Format("JSON", _LEAVES, frozenset({str}), _TAKEN, _flaw_in_json)
+MSGPACK = Format("MessagePack", _LEAVES | {bytes}, _LEAVES | {bytes}, {**_TAKEN, **_BYTES}, _flaw_in_msgpack)
+
+
+class JsonSerializer:
+    """None, bool, int, float, str, lists, and dicts with str as keys, as JSON.
+
+    NaN and infinities are written as Python's json does, which other readers of JSON may not take.
+    """
+
+    name = "json"
+
+    def dumps(self, value: object) -> bytes:
+        """Return JSON in UTF-8; TypeError names the part that would not come back as it is."""
+        from json import JSONEncoder
+
+        encoder = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+        return _exactly(JSON, value, lambda value: encoder.encode(value).encode())
+
+    def loads(self, data: bytes) -> Any:
+        from json import loads
+
+        return loads(data.decode())
+
+
+class MsgpackSerializer:
+    """None, bool, int of 64 bits, float, str, bytes, lists, and dicts with any of these but lists and dicts as keys."""
+
+    name = "msgpack"
+
+    def dumps(self, value: object) -> bytes:
+        """Return MessagePack; TypeError names the part that would not come back as it is."""
+        from msgpack import packb
+
+        return _exactly(MSGPACK, value, lambda value: packb(value, strict_types=True))
+
+    def loads(self, data: bytes) -> Any:
+        from msgpack import unpackb
+
+        return unpackb(data, strict_map_key=False)
+
+
+def _exactly(form: Format, value: object, write: Callable[[object], bytes]) -> bytes:
+    check(value, form)
+    try:
+        return write(value)
+    except (ValueError, OverflowError):
+        check_leaves(value, form)
+        raise
