@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.entry import Codec, read_header, read_metadata
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
-from memopickle.serializers import PICKLE
+from memopickle.serializers import PICKLE, NameOnly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from memopickle.signing import Signer
     from memopickle.stores.base import Blob, Store
 
-__all__ = ["Auditor", "Checked", "State"]
+__all__ = ["Auditor", "Checked", "State", "announced_serializer"]
 
 #: Namespaces come from unverified heads: no more codecs are kept than this.
 _CODECS = 64
@@ -54,8 +54,11 @@ class Auditor:
     def __init__(self, store: Store, signers: Sequence[Signer]) -> None:
         self._store = store
         self._known = frozenset(signer.key_id for signer in signers)
-        #: Returns what verifies the entries of a namespace.
-        self.codec = lru_cache(_CODECS)(lambda namespace: Codec(signers, namespace, PICKLE))
+        self._codec = lru_cache(_CODECS)(lambda namespace, name: Codec(signers, namespace, NameOnly(name)))
+
+    def codec(self, data: Blob) -> Codec:
+        """Return what verifies an entry, by the namespace and serializer that it says it has."""
+        return self._codec(str(read_metadata(data).get("namespace", "")), announced_serializer(data).name)
 
     def check(self, key: str) -> Checked:
         """Read an entry and verify all of it."""
@@ -73,10 +76,15 @@ class Auditor:
         try:
             if read_header(data).key_id not in self._known:
                 return Checked(key, State.UNKNOWN_SECRET, "signed with a secret that is not configured here")
-            entry = self.codec(str(read_metadata(data).get("namespace", ""))).verify(key, data)
+            entry = self.codec(data).verify(key, data)
         except UnknownFormatError as error:
             ours = error.message.startswith("entry format")
             return Checked(key, State.UNKNOWN_FORMAT if ours else State.DAMAGED, error.message)
         except BadEntryError as error:
             return Checked(key, State.DAMAGED, error.message)
         return Checked(key, State.GOOD, "", data, entry)
+
+
+def announced_serializer(data: Blob) -> NameOnly:
+    """Return the name of the serializer that an entry says it has; nothing is loaded with it."""
+    return NameOnly(str(read_metadata(data).get("serializer", PICKLE.name)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from memopickle.serializers import PROTOCOL, beside, write_pickle
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from memopickle.serializers import Blob, InBand
 
-__all__ = ["CloudpickleSerializer", "DillSerializer"]
+__all__ = ["ByValueSerializer", "CloudpickleSerializer", "DillSerializer"]
+
+_FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRandom, io.BufferedRWPair, io.FileIO)
 
 
-class _ByValue:
+class ByValueSerializer:
     """What both have in common: large buffers beside the stream, as for plain pickle."""
 
     name: str
@@ -40,15 +43,13 @@ class _ByValue:
         raise NotImplementedError
 
 
-class CloudpickleSerializer(_ByValue):
+class CloudpickleSerializer(ByValueSerializer):
     """cloudpickle's pickles, which plain pickle loads where cloudpickle is installed."""
 
     name = "cloudpickle"
 
     def pickler(self, file: Any, in_band: InBand | None) -> Any:
-        from cloudpickle import Pickler
-
-        made = Pickler(file, PROTOCOL, in_band)
+        made = import_module("cloudpickle").Pickler(file, PROTOCOL, in_band)
         # It would read an open file, and give back its text as another kind of object.
         made.dispatch_table = {**made.dispatch_table, io.TextIOWrapper: _refuse}
         return made
@@ -57,31 +58,40 @@ class CloudpickleSerializer(_ByValue):
         return pickle.loads(stream, buffers=buffers)
 
 
-class DillSerializer(_ByValue):
+class DillSerializer(ByValueSerializer):
     """dill's pickles; of a function's globals they hold those that it uses."""
 
     name = "dill"
 
-    def pickler(self, file: Any, in_band: InBand | None) -> Any:
-        from dill import Pickler
+    def encode(self, value: Any) -> tuple[list[Blob], list[memoryview]]:
+        _refuse_lock(value)
+        return super().encode(value)
 
-        made = Pickler(file, PROTOCOL, buffer_callback=in_band, recurse=True, byref=False)
+    def encode_whole(self, value: Any) -> bytes:
+        _refuse_lock(value)
+        return super().encode_whole(value)
+
+    def pickler(self, file: Any, in_band: InBand | None) -> Any:
+        made = import_module("dill").Pickler(file, PROTOCOL, buffer_callback=in_band, recurse=True, byref=False)
         save = made.save
 
-        def save_unless_alive(value: Any, *args: Any, **kwargs: Any) -> None:
-            # It would open a file by its name and make a new lock: not what was returned.
-            if isinstance(value, io.IOBase | _LOCKS):
-                _refuse(value)
+        def save_unless_open(value: Any, *args: Any, **kwargs: Any) -> None:
+            if isinstance(value, _FILES):
+                _refuse(value)  # it would open it again by its name, whatever that leads to by then
             save(value, *args, **kwargs)
 
-        made.save = save_unless_alive
+        made.save = save_unless_open
         return made
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
-        from dill import Unpickler
-
-        return Unpickler(io.BytesIO(stream), buffers=buffers).load()
+        return import_module("dill").Unpickler(io.BytesIO(stream), buffers=buffers).load()
 
 
 def _refuse(value: object) -> NoReturn:
     raise TypeError(f"cannot pickle '{type(value).__name__}' object")
+
+
+def _refuse_lock(value: object) -> None:
+    # Within an object a new lock does what the old one did. As a result it is to be shared, or else it locks nothing.
+    if hasattr(type(value), "acquire") and hasattr(type(value), "release"):
+        _refuse(value)

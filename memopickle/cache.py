@@ -85,6 +85,10 @@ class Cache:
         self.background = Background()
         #: Tells the hooks, None where there are none: no event is built for nobody.
         self.emit = teller(on_event)
+        if self.emit is not None:
+            from memopickle.evictions import tell_evictions  # for those who have hooks
+
+            tell_evictions(self)
         self._book: Book | None = None
         self._defaults = Options(**defaults)
         self._signers: list[Signer] | None = None if secret is None else find_secrets(secret)
@@ -222,6 +226,10 @@ class Cache:
         ]
         return sorted(reports, key=lambda report: -report.share)
 
+    def name_of(self, key: str) -> str:
+        """Return the name of a function that was called in this process by one of its keys, else ``""``."""
+        return next((memo.name for memo in list(self._memos) if key.startswith(memo.keys.prefix)), "")
+
     def close(self) -> None:
         """Let go of what the store holds open; it opens again when used again."""
         self.store.close()
@@ -275,11 +283,14 @@ class Cache:
     def _check(self, key: str) -> str | None:
         if isinstance(self.store, MemoryStore):
             return None
+        from memopickle.audit import announced_serializer  # for those who ask
+
         info = describe(self.store, key)
         try:
             blob = self.store.get(key)
             if blob is not None:
-                self.codec(info.namespace if info else self.namespace).verify(key, blob)
+                namespace = info.namespace if info else self.namespace
+                self.codec(namespace, announced_serializer(blob)).verify(key, blob)
         except StoreError as error:
             return error.message
         except OSError as error:

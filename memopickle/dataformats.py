@@ -11,9 +11,16 @@ if TYPE_CHECKING:
 
 __all__ = ["JSON", "MSGPACK", "JsonSerializer", "MsgpackSerializer"]
 
-_NUMBERS = {bool: "a bool", int: "an int", float: "a float"}
-_TAKEN: dict[type, str] = {**_NUMBERS, str: "a str", dict: "a dict", list: "a list", tuple: "a list"}
-_BYTES = {bytes: "bytes", bytearray: "bytes", memoryview: "bytes"}
+_TAKEN: dict[type, str] = {
+    bool: "a bool",
+    int: "an int",
+    float: "a float",
+    str: "a str",
+    dict: "a dict",
+    list: "a list",
+    tuple: "a list",
+}
+_BYTES: dict[type, str] = {bytes: "bytes", bytearray: "bytes", memoryview: "bytes"}
 _LEAVES = frozenset({type(None), bool, int, float, str})
 _LARGEST = 1 << 64
 
@@ -37,7 +44,7 @@ def _not_utf8(value: object) -> str:
     return ""
 
 
-def _too_many_digits(value: object) -> str:
+def _too_many_digits(value: Any) -> str:
     try:
         if type(value) is int:
             str(value)
@@ -59,7 +66,7 @@ class JsonSerializer:
     name = "json"
 
     def dumps(self, value: object) -> bytes:
-        """Return JSON in UTF-8; TypeError names the part that would not come back as it is."""
+        """Return JSON in UTF-8; UnstorableError names the part that would not come back as it is."""
         from json import JSONEncoder
 
         encoder = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
@@ -77,15 +84,11 @@ class MsgpackSerializer:
     name = "msgpack"
 
     def dumps(self, value: object) -> bytes:
-        """Return MessagePack; TypeError names the part that would not come back as it is."""
-        from msgpack import packb
-
-        return _exactly(MSGPACK, value, lambda value: packb(value, strict_types=True))
+        """Return MessagePack; UnstorableError names the part that would not come back as it is."""
+        return _exactly(MSGPACK, value, _msgpack().Packer(strict_types=True).pack)
 
     def loads(self, data: bytes) -> Any:
-        from msgpack import unpackb
-
-        return unpackb(data, strict_map_key=False)
+        return _msgpack().unpackb(data, strict_map_key=False)
 
 
 def _exactly(form: Format, value: object, write: Callable[[object], bytes]) -> bytes:
@@ -95,3 +98,9 @@ def _exactly(form: Format, value: object, write: Callable[[object], bytes]) -> b
     except (ValueError, OverflowError):
         check_leaves(value, form)
         raise
+
+
+def _msgpack() -> Any:
+    from importlib import import_module
+
+    return import_module("msgpack")  # it has no types

@@ -162,7 +162,8 @@ class Codec:
         kinds: Sequence[int] = (VALUE,),
         compress: str | None = None,
     ) -> None:
-        context = frame(purpose.encode(), namespace.encode("utf-8", "surrogatepass"), serializer.name.encode("utf-8", "surrogatepass"))
+        names = (namespace, serializer.name)
+        context = frame(purpose.encode(), *(name.encode("utf-8", "surrogatepass") for name in names))
         macs = [signer.bind(context) for signer in signers]
         self._signing = macs[0]
         # The first wins where a secret is listed twice; dict() keeps the last of equal keys.

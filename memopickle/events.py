@@ -14,7 +14,7 @@ from memopickle.notices import warn_once
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BadEntry", "Event", "Hit", "LockWait", "Miss", "NotStored", "Raised", "Stored", "teller"]
+__all__ = ["BadEntry", "Event", "Evicted", "Hit", "LockWait", "Miss", "NotStored", "Raised", "Stored", "teller"]
 
 
 class Hit(NamedTuple):
@@ -62,6 +62,13 @@ class Raised(NamedTuple):
     reason: str
 
 
+class Evicted(NamedTuple):
+    """The store removed an entry for space; ``function`` is known, else ``""``, if it was called in this process."""
+
+    function: str
+    key: str
+
+
 class BadEntry(NamedTuple):
     """Stored bytes were refused: where they lie and why. They were not unpickled."""
 
@@ -80,7 +87,7 @@ class LockWait(NamedTuple):
     ended: bool
 
 
-Event = Hit | Miss | Stored | NotStored | Raised | BadEntry | LockWait
+Event = Hit | Miss | Stored | NotStored | Raised | Evicted | BadEntry | LockWait
 
 
 def teller(hooks: Any) -> Callable[[Event], None] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from memopickle.unstorable import UnstorableError, cure, named
 from memopickle.valuepath import item, joined
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _Place(NamedTuple):
 
 
 def check(value: object, form: Format) -> None:
-    """Raise TypeError that names the first part which the format would not give back as it is.
+    """Raise UnstorableError that names the first part which the format would not give back as it is.
 
     Looks at types and structure; at what a leaf contains look the format itself and then :func:`check_leaves`.
     """
@@ -58,26 +59,29 @@ def check(value: object, form: Format) -> None:
     for place in _places(value):
         container = place.container
         if not fine.issuperset(map(type, _values(container))):
-            raise TypeError(_unfit(place, fine, form))
+            raise UnstorableError(_unfit(place, fine, form))
         if type(container) is dict and not form.keys.issuperset(map(type, container)):
-            raise TypeError(_unfit_key(place, form))
+            raise UnstorableError(_unfit_key(place, form))
         size = 1 + len(container)
         written += size
         if id(container) not in seen:
             seen.add(id(container))
             there += size
         if place.depth > DEEPEST or written > _MORE + _REPEATS * there:
-            raise TypeError(f"{_path(place)}: lists and dicts within each other too deep, too often, or without end")
+            raise UnstorableError(f"{_path(place)}: nested more than {DEEPEST} deep, too often, or without end")
 
 
 def check_leaves(value: object, form: Format) -> None:
-    """Raise TypeError that names the first leaf, or key, that the format has no room for; ``value`` passed `check`."""
+    """Raise UnstorableError that names the first leaf, or key, that the format has no room for.
+
+    ``value`` has passed :func:`check`.
+    """
     for place in _places(value):
         for step, child in _items(place.container):
             if type(child) not in _CONTAINERS and (flaw := form.flaw(child)):
-                raise TypeError(f"{_path(place, step)}: {flaw}")
+                raise UnstorableError(f"{_path(place, step)}: {flaw}")
             if type(place.container) is dict and (flaw := form.flaw(step)):
-                raise TypeError(f"a key of {_path(place)}: {flaw}")
+                raise UnstorableError(f"a key of {_path(place)}: {flaw}")
 
 
 def _places(value: object) -> Iterator[_Place]:
@@ -106,12 +110,11 @@ def _items(container: Any) -> Iterable[tuple[Any, Any]]:
 
 def _unfit(place: _Place, fine: frozenset[type], form: Format) -> str:
     step, child = next((step, child) for step, child in _items(place.container) if type(child) not in fine)
-    kind = type(child)
-    what = f"{'an' if kind.__name__[0] in 'aeiouAEIOU' else 'a'} {kind.__name__}"
-    comes_back = next((form.becomes[base] for base in kind.__mro__ if base in form.becomes), None)
-    if comes_back is None:
-        return f"{_path(place, step)}: {form.name} can't hold {what}"
-    return f"{_path(place, step)}: {what} would come back as {comes_back}"
+    comes_back = next((form.becomes[base] for base in type(child).__mro__ if base in form.becomes), None)
+    if comes_back is not None:
+        return f"{_path(place, step)}: {named(child)} would come back as {comes_back}"
+    advice = cure(child)
+    return f"{_path(place, step)}: {form.name} can't hold {named(child)}{'; ' * bool(advice)}{advice}"
 
 
 def _unfit_key(place: _Place, form: Format) -> str:

@@ -11,10 +11,11 @@ from memopickle.serializers import PickleSerializer, in_process
 from memopickle.stores.files import close
 from memopickle.stores.mapped import MappedFile
 from memopickle.stores.memory import MemoryStore, Record
+from memopickle.unstorable import PAGE, UnstorableError, cure, named
 
 if TYPE_CHECKING:
     from memopickle.entry import Codec, Facts
-    from memopickle.serializers import Serializer
+    from memopickle.serializers import ResultSerializer
     from memopickle.stores.base import Store, Writer
     from memopickle.stores.directory import DirectoryStore
 
@@ -44,7 +45,6 @@ class Found(Protocol):
     def raises(self) -> bool:
         """Whether it is an exception to be raised, as :mod:`memopickle.failures` has it."""
         ...
-
 
     def value(self) -> Any:
         """Return the value, a new one each time where it could be changed; raises BadPayloadError."""
@@ -107,7 +107,7 @@ class ObjectFace:
     in every other store.
     """
 
-    def __init__(self, store: MemoryStore, serializer: Serializer) -> None:
+    def __init__(self, store: MemoryStore, serializer: ResultSerializer) -> None:
         self.read = store.recall
         self._store = store
         self._serializer = in_process(serializer)
@@ -127,16 +127,8 @@ class ObjectFace:
 
 
 def _given_out_twice(value: Any) -> Any:
-    """Return the value; TypeError for what the next caller would get used up, closed or locked."""
-    kind = type(value)
-    once = any(hasattr(kind, name) for name in ("__next__", "__anext__", "__await__"))
-    if once or (_has(value, "acquire") and _has(value, "release")):
-        raise TypeError(
-            f"cannot keep a {kind.__name__!r} object, which callers can't share; return what can be used twice"
-        )
+    """Return the value; UnstorableError for what the next caller would get used up, closed or locked."""
+    advice = cure(value)
+    if advice:
+        raise UnstorableError(f"result: {named(value)}, which callers can't share; {advice}; see {PAGE}")
     return value
-
-
-def _has(value: Any, name: str) -> bool:
-    # Without asking the value, which might be a proxy that has every attribute.
-    return hasattr(type(value), name) or name in getattr(value, "__dict__", ())

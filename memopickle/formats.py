@@ -12,7 +12,7 @@ from memopickle.serializers import PickleSerializer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from memopickle.serializers import Serializer, UserSerializer
+    from memopickle.serializers import ResultSerializer, UserSerializer
 
 __all__ = ["open_serializer"]
 
@@ -41,7 +41,7 @@ class _Whole:
         return self._loads(bytes(stream))
 
 
-def open_serializer(chosen: str | PickleSerializer | UserSerializer) -> Serializer:
+def open_serializer(chosen: str | PickleSerializer | UserSerializer) -> ResultSerializer:
     """Return the serializer; ConfigurationError if it needs a package that is not installed. Imports none."""
     if isinstance(chosen, PickleSerializer):
         return chosen

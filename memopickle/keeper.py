@@ -9,8 +9,9 @@ from memopickle.entry import CODE_SIZE, EXCEPTION, VALUE, Facts
 from memopickle.events import NotStored, Stored
 from memopickle.expiry import NEVER, expires_at, microseconds, result_ttl
 from memopickle.failures import freeze, thaw
+from memopickle.formats import open_serializer
 from memopickle.locks import undisturbed
-from memopickle.serializers import PICKLE
+from memopickle.serializers import in_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ class Keeper:
         self._face = context.face
         self._freshness = context.freshness
         self._store_if = context.options.store_if
+        self._serializer = open_serializer(context.options.serializer)
         self._code = context.freshness.code or bytes(CODE_SIZE)
         self._trouble = context.trouble
 
@@ -66,7 +68,7 @@ class Keeper:
             elif not flight.publish(partial(self._publish, computed, facts, flight, flight.writer)):
                 self._tell(flight.key, flight.writer.refusal)
         except Exception as error:  # noqa: BLE001
-            self._failed(flight.key, error)
+            self._failed(flight.key, self._explained(error, computed))
 
     def _facts(self, computed: Computed) -> Facts | str:
         """Return what is signed along, or why the value is not to be stored."""
@@ -87,7 +89,7 @@ class Keeper:
     def _publish(self, computed: Computed, facts: Facts, flight: Flight, writer: Writer) -> bool:
         if not flight.lock.held():
             return False
-        size = self._face.write(writer, flight.key, _payload(computed), facts)
+        size = self._face.write(writer, flight.key, self._payload(computed), facts)
         if size is None:
             return False
         # Looked at again: an invalidation between the first look and the write found nothing to remove.
@@ -97,6 +99,24 @@ class Keeper:
         self._trouble.mended(flight.key)
         self._listener.tell(Stored(self._name, flight.key, size, facts.cost / 1e9))
         return True
+
+    def _payload(self, computed: Computed) -> Any:
+        """Return what is to be stored; TypeError for an exception that would not come back as it was raised."""
+        if not computed.raised:
+            return computed.value
+        frozen = freeze(computed.value)
+        copier = in_process(self._serializer)
+        again = thaw(copier.decode(copier.encode_whole(frozen)))
+        if type(again) is not type(computed.value) or again.args != computed.value.args:
+            raise TypeError(f"a {type(computed.value).__name__} comes back from {copier.name} with other arguments")
+        return frozen
+
+    def _explained(self, error: Exception, computed: Computed) -> Exception:
+        if computed.raised:
+            return error
+        from memopickle.culprit import explained  # for the results that can't be stored
+
+        return explained(error, computed.value, self._serializer)
 
     def _failed(self, key: str, error: Exception) -> None:
         try:
@@ -109,14 +129,3 @@ class Keeper:
 
     def _tell(self, key: str, reason: str) -> None:
         self._listener.tell(NotStored(self._name, key, reason))
-
-
-def _payload(computed: Computed) -> Any:
-    """Return what is to be stored; TypeError for an exception that would not come back as it was raised."""
-    if not computed.raised:
-        return computed.value
-    frozen = freeze(computed.value)
-    again = thaw(PICKLE.loads(PICKLE.encode_whole(frozen)))
-    if type(again) is not type(computed.value) or again.args != computed.value.args:
-        raise TypeError(f"a {type(computed.value).__name__} comes back from pickle with other arguments")
-    return frozen

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from memopickle.cache import Cache
     from memopickle.options import Options
-    from memopickle.serializers import Serializer
+    from memopickle.serializers import ResultSerializer
     from memopickle.stores.base import Store
 
 __all__ = ["open_memo"]
@@ -44,12 +44,12 @@ def open_memo(cache: Cache, function: Callable[..., Any], options: Options, name
     return Memo(function, identity, options, cache, keys, face)
 
 
-def _encoding(serializer: Serializer, compress: str | None) -> str:
+def _encoding(serializer: ResultSerializer, compress: str | None) -> str:
     """Return what names the form of a result in its key: results in two forms never meet."""
     return f"{serializer.form}+{compress}" if compress else serializer.form
 
 
-def _face(store: Store, cache: Cache, namespace: str, serializer: Serializer, compress: str | None) -> Face:
+def _face(store: Store, cache: Cache, namespace: str, serializer: ResultSerializer, compress: str | None) -> Face:
     if isinstance(store, MemoryStore):
         return ObjectFace(store, serializer)
     codec = cache.codec(namespace, serializer, compress)

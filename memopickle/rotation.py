@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memopickle.audit import Auditor, Checked, State
-from memopickle.entry import HEADER, read_header, read_metadata
+from memopickle.entry import HEADER, read_header
 from memopickle.errors import BadEntryError
 from memopickle.expiry import NEVER, SECOND
 from memopickle.locks import take
@@ -62,8 +62,7 @@ class Resigner:
             lock.release()
 
     def _publish(self, key: str, found: Checked, entry: Entry, writer: Writer) -> bool:
-        codec = self._auditor.codec(str(read_metadata(found.data).get("namespace", "")))
-        chunks = codec.resign(key, entry)
+        chunks = self._auditor.codec(found.data).resign(key, entry)
         return writer.publish(chunks, None if entry.expires == NEVER else entry.expires / SECOND)
 
 

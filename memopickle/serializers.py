@@ -30,6 +30,7 @@ __all__ = [
     "PROTOCOL",
     "NameOnly",
     "PickleSerializer",
+    "ResultSerializer",
     "Serializer",
     "UserSerializer",
     "beside",
@@ -53,8 +54,6 @@ class Serializer(Protocol):
     """What the entry format needs of a serializer. ``name`` is part of every key's variant and signed."""
 
     name: str
-    #: What stands in the key's variant: the name, and what else decides who can read what was written.
-    form: str
 
     def encode(self, value: Any) -> tuple[Blob | Sequence[Blob], Sequence[memoryview]]:
         """Return the stream, in one piece or several, and the buffers.
@@ -63,13 +62,22 @@ class Serializer(Protocol):
         """
         ...
 
+    def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview]) -> Any:
+        """Return the value; called only with bytes whose signature was verified."""
+        ...
+
+
+class ResultSerializer(Serializer, Protocol):
+    """What a cached function needs of one, besides."""
+
+    #: What stands in the key's variant: the name, and what else decides who can read what was written.
+    form: str
+
     def encode_whole(self, value: Any) -> bytes:
         """Return one stream that shares no memory with the value."""
         ...
 
-    def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
-        """Return the value; called only with bytes whose signature was verified."""
-        ...
+    def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any: ...
 
 
 class UserSerializer(Protocol):
@@ -85,7 +93,7 @@ class UserSerializer(Protocol):
         ...
 
     def dumps(self, value: Any, /) -> bytes:
-        """Return the value as bytes; raise for one that can't be stored, which is returned to the caller all the same."""
+        """Return the value as bytes; raise for one that can't be stored, which is returned all the same."""
         ...
 
     def loads(self, data: bytes, /) -> Any:
@@ -243,22 +251,20 @@ class NameOnly:
     """Stands for a serializer where entries are verified and none is loaded."""
 
     def __init__(self, name: str) -> None:
-        self.name = self.form = name
+        self.name = name
 
-    def encode(self, value: Any) -> NoReturn:
-        raise TypeError(f"only the name of this serializer is known here, {self.name!r}")
+    def encode(self, value: object) -> NoReturn:
+        raise TypeError(f"only the name of the serializer {self.name!r} is known here")
 
-    encode_whole = encode
-
-    def decode(self, stream: object, buffers: object = ()) -> NoReturn:
+    def decode(self, stream: object, buffers: object) -> NoReturn:
         self.encode(stream)
 
 
-def serializer_name(chosen: str | Serializer | UserSerializer) -> str:
+def serializer_name(chosen: str | PickleSerializer | UserSerializer) -> str:
     """Return the name of what ``serializer=`` may be."""
     return chosen if isinstance(chosen, str) else chosen.name
 
 
-def in_process(serializer: Serializer) -> Serializer:
+def in_process(serializer: ResultSerializer) -> ResultSerializer:
     """Return what copies values that never leave the process: pickle needs no list of what is allowed then."""
     return PICKLE if isinstance(serializer, PickleSerializer) else serializer

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from memopickle.entry import SIGNED, Facts, read_metadata
 from memopickle.entrystream import read_entry, write_pieces, write_whole
-from memopickle.errors import BadEntryError, BadSignatureError, ConfigurationError
+from memopickle.errors import BadEntryError, BadSignatureError, ConfigurationError, UnknownFormatError
 from memopickle.expiry import microseconds, wall_clock
 from memopickle.optionchecks import check_option
 from memopickle.pages import LARGE, fresh_memory
@@ -202,7 +202,7 @@ def _decoded(purpose: Purpose, data: Blob, name: str, source: Source | None = No
 def _next(file: Readable, purpose: Purpose, name: str, place: str) -> Any:
     for value in _each(file, purpose, name, place):
         return value
-    raise BadSignatureError("there is nothing more in the file, not even the beginning of an entry", place)
+    raise UnknownFormatError("only 0 bytes, which is no entry: the file has ended", place)
 
 
 def _each(file: Readable, purpose: Purpose, name: str, place: str) -> Iterator[Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from memopickle.entry import Blob, Codec, Entry, Facts
     from memopickle.faces import Face, Found
-    from memopickle.serializers import Serializer
+    from memopickle.serializers import ResultSerializer
     from memopickle.stores.base import Store, Writer
     from memopickle.stores.claims import Claims
     from memopickle.stores.memory import Record
@@ -39,7 +39,7 @@ class _ReadOnlyFace:
 
 
 def wrapper_face(
-    store: Store, codec: Codec, clock: Callable[[], float], inner: Callable[[Store], Face], serializer: Serializer
+    store: Store, codec: Codec, clock: Callable[[], float], inner: Callable[[Store], Face], serializer: ResultSerializer
 ) -> Face:
     """Return the face of a store around others; ``inner`` makes that of another store."""
     if isinstance(store, ReadOnlyStore):
@@ -139,7 +139,9 @@ class _BytesFace:
 class _MemoryFace:
     """Objects in the memory tier, signed entries in those below."""
 
-    def __init__(self, claims: Claims, below: _BytesFace, clock: Callable[[], float], serializer: Serializer) -> None:
+    def __init__(
+        self, claims: Claims, below: _BytesFace, clock: Callable[[], float], serializer: ResultSerializer
+    ) -> None:
         self._claims = claims
         self._below = below
         self._clock = clock

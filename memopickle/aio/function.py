@@ -58,6 +58,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         super().__init__(function, options, cache)
         # By these, inspect.iscoroutinefunction takes an object for a function like the one whose they are.
         self.__code__: CodeType | None = code_of(self._function)
+        self.__dict__.setdefault("__name__", type(self._function).__name__)  # a partial has none
         self.__defaults__ = None
         self.__kwdefaults__ = None
 
@@ -121,7 +122,7 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             opening = self._opening = submit(self._ready)
         try:
             return await finished(opening)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             raise (twin(error) or error) from error.__cause__  # an instance for each who waits for it
         finally:
             if opening.done():

@@ -47,12 +47,16 @@ def report(file: str, store: str | None, namespace: str | None, force: bool) -> 
         click.echo(page.encode(), nl=False)
     else:
         write_page(file, page)
-        click.echo(f"Wrote {units.clean(file)}: {units.plural(found.total['entries'], 'entry', 'entries')} of "
-                   f"{units.plural(len(found.rows), 'function')}, {place.name}")  # fmt: skip
+        click.echo(f"Wrote {units.clean(file)}: {_size(found)} in {place.name}")
     if not found.rows:
         note(f"No entries in {place.name}." if place.exists else f"No cache yet at {place.name}.")
     if found.ages.unreadable:
-        note(f"{units.plural(found.ages.unreadable, 'entry', 'entries')} could not be read: 'memopickle verify' says why.")
+        entries = units.plural(found.ages.unreadable, "entry", "entries")
+        note(f"{entries} could not be read: 'memopickle verify' says why.")
+
+
+def _size(found: Report) -> str:
+    return f"{units.plural(found.total['entries'], 'entry', 'entries')} of {units.plural(len(found.rows), 'function')}"
 
 
 def _look(place: Place, namespace: str | None) -> Report:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from memopickle.stores.usage import Change, Usage, append, has_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Account"]
 
@@ -60,6 +60,9 @@ class Account:
                 for slice_, count, cell in known
                 if count and cell and cell[0] > 0
             ])  # fmt: skip
+
+    def on_eviction(self, tell: Callable[[str], object]) -> None:
+        """Have ``tell`` called with the key of what is evicted."""
 
     def settle(self) -> int:
         """Evict all that is too much; return how many entries went."""

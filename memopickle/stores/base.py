@@ -17,7 +17,7 @@ from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.files import POSIX, make_directories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -169,6 +169,12 @@ class Store(ABC):
     def place(self, key: str) -> str:
         """Say, for messages, where a key's bytes are kept."""
         return f"{type(self).__name__} {key}"
+
+    def on_eviction(self, tell: Callable[[str], object]) -> None:
+        """Have ``tell`` called with the key of every entry that is evicted from now on, where the store evicts.
+
+        It is called after the eviction, by the thread that stores, outside all locks of the store.
+        """
 
     def close(self) -> None:
         """Let go of connections and files; the store opens them again when it is used again."""

@@ -38,7 +38,7 @@ from memopickle.stores.root import check_root, make_root
 from memopickle.stores.summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from memopickle.stores.base import Blob
 
@@ -232,6 +232,9 @@ class DirectoryStore(Store):
             self._places.clear()
         found = self._places[key] = f"{self.path}/{key[:43]}/{key[43:]}"
         return found
+
+    def on_eviction(self, tell: Callable[[str], object]) -> None:
+        self.account.on_eviction(tell)
 
     def make_folder(self, path: str) -> None:
         """Make a folder below the root, and the root again if it was deleted while running."""

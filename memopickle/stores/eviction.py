@@ -69,6 +69,12 @@ class Evictor(Account):
         #: What was evicted and is not appended yet.
         self._evicted: list[Change] = []
         self._evicted_bytes = 0
+        self._tellers: list[Callable[[str], object]] = []
+        #: The keys of what was evicted and is not told yet.
+        self._gone: list[str] = []
+
+    def on_eviction(self, tell: Callable[[str], object]) -> None:
+        self._tellers.append(tell)
 
     def check(self, size: int, place: str) -> None:
         if self._max_bytes is not None and size > self._max_bytes:
@@ -88,6 +94,7 @@ class Evictor(Account):
             else:
                 self._read(changes)
                 self._make_room()
+        self._tell()
 
     def _read(self, changes: list[Change]) -> None:
         self._usage.update(changes)
@@ -101,7 +108,17 @@ class Evictor(Account):
                 seen += self._look()
             while evicted := self._make_room():
                 removed += evicted
+        self._tell()
         return removed
+
+    def _tell(self) -> None:
+        if not self._tellers:
+            return
+        with self._guard:
+            gone, self._gone = self._gone, []
+        for key in gone:
+            for tell in self._tellers:
+                tell(key)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -152,6 +169,9 @@ class Evictor(Account):
         logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")
         self._evicted.append(Change(slice_, -1, -size))
         self._evicted_bytes += size
+        if self._tellers:
+            folder, shard, name = path.rsplit("/", 3)[-3:]
+            self._gone.append(f"{folder}/{shard}{name}")
         return True
 
     def _flush(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from memopickle.errors import BadPayloadError, ConfigurationError
+from memopickle.errors import BadPayloadError, ConfigurationError, StoreError
 from memopickle.expiry import SECOND, result_ttl
 from memopickle.forking import renew_in_child
 from memopickle.header import EXCEPTION, VALUE, Facts, pack_header, prefix
@@ -141,6 +141,7 @@ class MemoryStore(Store):
         #: Whether anything is ever evicted: if not, there is no order to keep.
         self.is_bounded = not (maxsize is None and max_bytes is None)
         self._bytes = 0
+        self._tellers: list[Callable[[str], object]] = []
         self.renew()
         renew_in_child(self)
 
@@ -205,6 +206,9 @@ class MemoryStore(Store):
     def lock(self, key: str) -> KeyLock:
         return NoLock()
 
+    def on_eviction(self, tell: Callable[[str], object]) -> None:
+        self._tellers.append(tell)
+
     def _in_order(self) -> list[str]:
         while True:
             with suppress(RuntimeError):  # a hit of another thread, which takes no lock, changed the order meanwhile
@@ -220,6 +224,18 @@ class MemoryStore(Store):
         return found
 
     def _put(self, key: str, kept: Record | _Bytes) -> None:
+        if self.max_bytes and kept.size > self.max_bytes:
+            self.delete(key)
+            raise StoreError(
+                f"the result takes {kept.size} bytes, above max_bytes={self.max_bytes}; raise that limit to store it"
+            )
+        for evicted in self._exchange(key, kept):
+            for tell in self._tellers:
+                tell(evicted)
+
+    def _exchange(self, key: str, kept: Record | _Bytes) -> list[str]:
+        """Keep it, and return the keys of what had to go for it."""
+        evicted = []
         with self._guard:
             old = self.entries.get(key)
             self.entries[key] = kept  # in one step: readers take no lock, and find the old one or this
@@ -228,7 +244,10 @@ class MemoryStore(Store):
                 self._let_go(old)
             self._bytes += kept.size
             while self._is_over():
-                self._let_go(self.entries.popitem(last=False)[1])
+                oldest, gone = self.entries.popitem(last=False)
+                self._let_go(gone)
+                evicted.append(oldest)
+        return evicted
 
     def _drop(self, key: str) -> bool:
         found = self.entries.pop(key, None)

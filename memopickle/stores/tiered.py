@@ -55,6 +55,10 @@ class TieredStore(Wrapper):
         #: Those of them that take any.
         self.writable = [tier for tier in self.levels if not isinstance(tier.store, ReadOnlyStore)]
 
+    def on_eviction(self, tell: Callable[[str], object]) -> None:
+        for tier in self.tiers:
+            tier.on_eviction(tell)
+
     def __repr__(self) -> str:
         return f"TieredStore({', '.join(map(repr, self.tiers))})"
 

@@ -1,7 +1,8 @@
 """An async function that computes when it is let, and what starts and counts tasks."""
 
 import asyncio
-import time
+
+from memopickle.locks import real_clock
 
 PATIENCE = 60
 
@@ -18,9 +19,9 @@ def run(main):
 
 
 async def until(condition):
-    deadline = time.monotonic() + PATIENCE
+    deadline = real_clock() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
+        assert real_clock() < deadline, "it did not happen"
         await asyncio.sleep(0)
 
 
@@ -29,11 +30,14 @@ class Slow:
 
     def __init__(self, result=lambda x: [x]):
         self.calls = []
+        #: The tasks that computed, in order.
+        self.leaders = []
         self.gate = asyncio.Event()
         self.result = result
 
     async def __call__(self, x):
         self.calls.append(x)
+        self.leaders.append(asyncio.current_task())
         await self.gate.wait()
         return self.result(x)
 

@@ -12,7 +12,7 @@ from helpers.functions import Counted, reasons
 from helpers.programs import run, tool
 
 from memopickle import Cache, DirectoryStore, StoreError, default_cache
-from memopickle.events import NotStored
+from memopickle.events import Evicted, NotStored
 from memopickle.stores import eviction
 from memopickle.stores.layout import USAGE
 from memopickle.testing import store_key
@@ -490,3 +490,15 @@ def test_killed_at_any_call_of_an_eviction_entries_are_whole_and_the_account_is_
         if not killed:
             break
     assert 3 < number < 99
+
+
+def test_what_is_evicted_is_told_with_its_function(tmp_path, events):
+    cache = Cache(DirectoryStore(tmp_path, max_entries=1), on_event=events.append)
+    f = cache.cached(lambda x: x)
+    for x in range(5):
+        f(x)
+    told = [event for event in events if isinstance(event, Evicted)]
+    assert {event.function for event in told} == {f._memo.name}
+    gone = {f.cache_key(x) for x in range(5) if not f.cache_contains(x)}
+    assert {event.key for event in told} == gone
+    assert gone

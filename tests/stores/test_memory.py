@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memopickle import Cache, ConfigurationError, MemoryStore
-from memopickle.events import NotStored
+from memopickle.events import Evicted, NotStored
 from memopickle.testing import store_key
 
 KEYS = [store_key(str(number)) for number in range(6)]
@@ -52,8 +52,13 @@ def test_it_holds_what_a_strict_lru_of_both_limits_holds(maxsize, max_bytes, ste
     store, model = MemoryStore(maxsize, max_bytes), OrderedDict()
     for step, number, size in steps:
         if step == "set":
-            store.set(KEYS[number], [bytes(size)], None)
             model.pop(number, None)
+            if max_bytes and size > max_bytes:
+                with pytest.raises(StoreError):
+                    store.set(KEYS[number], [bytes(size)], None)
+                assert held(store) == list(model)
+                continue
+            store.set(KEYS[number], [bytes(size)], None)
             model[number] = size
             while len(model) > (maxsize if maxsize is not None else 99) or (
                 max_bytes is not None and sum(model.values()) > max_bytes
@@ -85,12 +90,6 @@ def test_a_limit_of_0_keeps_nothing(secret, limits):
     double = Counted(Cache(MemoryStore(**limits), secret=secret))
     assert [double(3), double(3)] == [6, 6]
     assert double.calls == [3, 3]
-
-
-def test_one_entry_larger_than_the_limit_is_not_kept():
-    store = MemoryStore(max_bytes=10)
-    store.set(KEYS[0], [bytes(11)], None)
-    assert held(store) == []
 
 
 def test_huge_limits_are_no_limits(secret):
@@ -249,3 +248,21 @@ def test_threads_lose_nothing(secret):
         found = list(pool.map(double, [number % 10 for number in range(400)]))
     assert found == [number % 10 * 2 for number in range(400)]
     assert sorted(double.calls) == list(range(10))
+
+
+def test_what_is_evicted_is_told_with_its_function(events):
+    cache = Cache(MemoryStore(maxsize=1), on_event=events.append)
+    f = cache.cached(lambda x: x)
+    f(1)
+    f(2)
+    evicted = [event for event in events if isinstance(event, Evicted)]
+    assert evicted == [Evicted(f._memo.name, f.cache_key(1))]
+
+
+def test_a_result_larger_than_the_store_is_returned_and_evicts_nothing(caplog):
+    cache = Cache(MemoryStore(max_bytes=1000))
+    f = cache.cached(lambda x: "x" * x)
+    f(10)
+    assert len(f(5000)) == 5000
+    assert f.cache_contains(10)
+    assert "max_bytes=1000" in caplog.text

@@ -33,7 +33,9 @@ def columns(values: Sequence[int], ticks: Sequence[str], title: str, description
     """Draw a column for each value, its figure over it, and a tick between each two."""
     step, most = 100 / len(values), max(values, default=0) or 1
     base = _ABOVE + _TALL
-    drawn = [_column(number * step, step, value, max(value * _TALL / most, _LEAST)) for number, value in enumerate(values)]
+    drawn = [
+        _column(number * step, step, value, max(value * _TALL / most, _LEAST)) for number, value in enumerate(values)
+    ]
     axis = element("line", class_="axis", x1=0, x2="100%", y1=base, y2=base)
     marks = [_tick((number + 1) * step, base, text) for number, text in enumerate(ticks)]
     return element(

@@ -40,14 +40,14 @@ class Report(NamedTuple):
 
 def render(report: Report) -> str:
     """Return the page: HTML that needs no other file, runs nothing, and says so to the browser."""
-    style = Markup(files(__package__).joinpath("style.css").read_text(encoding="utf-8"))
+    style = Markup(files("memopickle.cli.page").joinpath("style.css").read_text(encoding="utf-8"))
     body = [_header(report), _summary(report)]
     if report.rows:
         body += sections.all_sections(report.rows, report.ages, report.now)
     else:
         body.append(element("p", "Nothing is stored here, and no calls have been counted."))
     body.append(element("footer", _footer()))
-    page = element("html", _head(report, style), "\n", element("body", element("main", *body)), lang="en")
+    page = element("html", _head(report, style), element("body", element("main", *body)), lang="en")
     return f"<!DOCTYPE html>\n{page}\n"
 
 
@@ -96,7 +96,8 @@ def _tile(title: str, figure: Markup, detail: str) -> Markup:
 def _footer() -> Markup:
     return fragment(
         "Hits, misses and times are what the programs that use the cache have written down, all processes together. "
-        "Times of entries are those in their heads. No signature was checked for this page: ",
+        "Ages are by the heads of entries; newest and oldest are the times of their files. "
+        "No signature was checked for this page: ",
         element("code", "memopickle verify"),
         f" does that. Made by memopickle {__version__}.",
     )

@@ -9,7 +9,7 @@ from memopickle.cli.units import clean
 __all__ = ["Markup", "element", "fragment"]
 
 #: Elements that have no content, and so no end tag.
-_VOID = frozenset({"meta"})
+_VOID = frozenset({"meta", "wbr"})
 
 
 class Markup(str):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from memopickle.cli import units
-from memopickle.cli.ls import readable
 from memopickle.cli.page import tables
 from memopickle.cli.page.charts import columns
 from memopickle.cli.page.markup import element
 from memopickle.cli.page.tables import Bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from memopickle.catalog import FunctionStats
     from memopickle.cli.page.ages import Ages, Span
@@ -22,6 +22,7 @@ __all__ = ["all_sections"]
 
 #: Bars in a chart; more are not compared at a glance. The table at the end has all functions.
 _MOST = 20
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _REASONS = {
     "absent": "never stored, or removed since",
     "expired": "older than the function's ttl",
@@ -45,7 +46,9 @@ def _section(name: str, title: str, hint: str, *content: str) -> Markup:
 def _rates(rows: Sequence[FunctionStats]) -> Markup:
     def row(one: FunctionStats) -> Bar:
         calls = units.plural(one.hits + one.misses, "call")
-        return Bar(readable(one.function), one.hit_rate or 0, tables.rate(one.hit_rate), f"{one.hits:,} of {calls}")
+        return Bar(
+            tables.function(one.function), one.hit_rate or 0, tables.rate(one.hit_rate), f"{one.hits:,} of {calls}"
+        )
 
     chart = _chart("rates", ["Function", "Hit rate", "Hits"], rows, lambda one: one.hits + one.misses, row)
     return _section("rates", "Hit rate by function", "Calls that found their result; the most called first.", *chart)
@@ -55,10 +58,10 @@ def _saved(rows: Sequence[FunctionStats]) -> Markup:
     most = max(one.saved for one in rows)
 
     def row(one: FunctionStats) -> Bar:
-        detail = f"{units.plural(one.hits, 'hit')} × {units.duration(one.seconds / one.stores)}"
-        return Bar(readable(one.function), one.saved / most, tables.duration(one.saved), detail)
+        detail = f"{units.plural(one.hits, 'hit')} {_TIMES} {units.duration(one.seconds / one.stores)}"
+        return Bar(tables.function(one.function), one.saved / most, tables.duration(one.saved), detail)
 
-    chart = _chart("saved", ["Function", "Time saved", "Hits × compute time"], rows, lambda one: one.saved, row)
+    chart = _chart("saved", ["Function", "Time saved", f"Hits {_TIMES} compute time"], rows, lambda one: one.saved, row)
     return _section("saved", "Time saved by function", "Hits times what computing a result took on average.", *chart)
 
 
@@ -69,7 +72,7 @@ def _bytes(rows: Sequence[FunctionStats]) -> Markup:
     def row(one: FunctionStats) -> Bar:
         entries = units.plural(one.entries, "entry", "entries")
         return Bar(
-            readable(one.function), one.bytes / most, tables.size(one.bytes),
+            tables.function(one.function), one.bytes / most, tables.size(one.bytes),
             f"{units.share(one.bytes / whole)} in {entries}",
         )  # fmt: skip
 
@@ -106,18 +109,8 @@ def _ages(ages: Ages) -> Markup:
     whole = sum(span.entries for span in ages.spans) or 1
     cells = ((_span(span), tables.count(span.entries), units.share(span.entries / whole)) for span in ages.spans)
     figures = tables.table(["Age", "Entries", "Part"], cells, class_="small", aria_labelledby="ages-title")
-    notes = []
-    if ages.expired:
-        notes.append(f"{units.plural(ages.expired, 'entry has', 'entries have')} outlived the ttl that was set when storing: ")
-        notes.append(element("code", "memopickle prune"))
-        notes.append(" removes what is expired. ")
-    if ages.unreadable:
-        notes.append(element("strong", f"{units.plural(ages.unreadable, 'entry', 'entries')} could not be read: "))
-        notes.append(element("code", "memopickle verify"))
-        notes.append(" says why.")
-    said = [element("p", *notes, class_="rest")] if notes else []
     pair = element("div", picture, figures, class_="pair")
-    return _section("ages", "Age of entries", "Time since each was stored; the newest left.", pair, *said)
+    return _section("ages", "Age of entries", "Time since each was stored; the newest left.", pair, *_remarks(ages))
 
 
 def _span(span: Span) -> str:
@@ -126,31 +119,55 @@ def _span(span: Span) -> str:
     return f"over {span.begin}" if span.end is None else f"{span.begin} to {span.end}"
 
 
+def _remarks(ages: Ages) -> Iterator[Markup]:
+    if ages.expired:
+        expired = units.plural(ages.expired, "entry has", "entries have")
+        prune = element("code", "memopickle prune")
+        yield element(
+            "p", expired, " outlived the ttl that was set when storing: ", prune, " removes them.", class_="rest"
+        )
+    if ages.unreadable:
+        unreadable = element("strong", units.plural(ages.unreadable, "entry", "entries"), " could not be read")
+        yield element("p", unreadable, ": ", element("code", "memopickle verify"), " says why.", class_="rest")
+
+
 def _reasons(rows: Sequence[FunctionStats]) -> Markup:
-    counts: dict[str, int] = {}
-    for one in rows:
-        for reason, count in one.reasons.items():
-            counts[reason] = counts.get(reason, 0) + count
-    title, hint = "Misses by reason", "Why a look-up found nothing usable. A call that waits for another's result counts too."
-    if not counts:
-        return _section("reasons", title, hint, element("p", "No misses have been counted.", class_="rest"))
-    whole = sum(counts.values())
-    shown = [
-        Bar(reason, count / whole, tables.count(count), f"{units.share(count / whole)}: {_REASONS[reason]}" if reason in _REASONS else units.share(count / whole))
-        for reason, count in sorted(counts.items(), key=lambda item: -item[1])
-    ]
+    counts: Counter[str] = sum((Counter(one.reasons) for one in rows), Counter())
+    whole = counts.total()
+    shown = [_reason(reason, count, whole) for reason, count in counts.most_common()]
     drawn = tables.bars(["Reason", "Misses", "Part of all"], shown, aria_labelledby="reasons-title")
-    return _section("reasons", title, hint, drawn)
+    return _section(
+        "reasons",
+        "Misses by reason",
+        "Why a look-up found nothing usable; also where the call then got the result of another that was under way.",
+        drawn if shown else element("p", "None have been counted.", class_="rest"),
+    )
+
+
+def _reason(reason: str, count: int, whole: int) -> Bar:
+    meaning = f": {_REASONS[reason]}" if reason in _REASONS else ""
+    return Bar(reason, count / whole, tables.count(count), units.share(count / whole) + meaning)
 
 
 def _everything(rows: Sequence[FunctionStats], now: float) -> Markup:
-    titles = ["Function", "Entries", "Bytes", "Hits", "Misses", "Hit rate", "Time saved", "Newest", "Oldest", "Misses by reason"]
+    titles = [
+        "Function",
+        "Entries",
+        "Bytes",
+        "Hits",
+        "Misses",
+        "Hit rate",
+        "Time saved",
+        "Newest",
+        "Oldest",
+        "Misses by reason",
+    ]
     cells = [
         (
-            readable(one.function), tables.count(one.entries), tables.size(one.bytes), tables.count(one.hits),
+            tables.function(one.function), tables.count(one.entries), tables.size(one.bytes), tables.count(one.hits),
             tables.count(one.misses), tables.rate(one.hit_rate), tables.duration(one.saved),
             tables.age(one.newest, now), tables.age(one.oldest, now),
-            ", ".join(f"{reason} {count:,}" for reason, count in one.reasons.items()) or "–",
+            ", ".join(f"{reason} {count:,}" for reason, count in one.reasons.items()) or "-",
         )
         for one in rows
     ]  # fmt: skip

@@ -5,16 +5,23 @@ The roles are written out because a table that is laid out otherwise is none any
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.cli import units
+from memopickle.cli.ls import readable
 from memopickle.cli.page.charts import bar
-from memopickle.cli.page.markup import Markup, element
+from memopickle.cli.page.markup import Markup, element, fragment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Bar", "age", "bars", "count", "duration", "rate", "size", "table"]
+__all__ = ["Bar", "age", "bars", "count", "duration", "function", "rate", "size", "table"]
+
+
+_JOINT = re.compile(r"(?<=[.:_])(?=.)")
+_BREAK = element("wbr")
 
 
 class Bar(NamedTuple):
@@ -51,6 +58,12 @@ def _line(titles: Sequence[str], cells: Sequence[str]) -> Markup:
     return element("tr", element("th", cells[0], role="rowheader", scope="row"), *rest, role="row")
 
 
+def function(name: str) -> Markup:
+    """Write the name of a function, which may be broken where it has joints."""
+    parts = _JOINT.split(readable(name))
+    return fragment(parts[0], *chain.from_iterable((_BREAK, part) for part in parts[1:]))
+
+
 # -- figures: the exact one for programs, a readable one for people ----------------------------------------------------
 
 
@@ -71,11 +84,11 @@ def duration(seconds: float) -> Markup:
 
 def rate(part: float | None) -> Markup:
     """Write a part of a whole, None where there is no whole."""
-    return element("data", "–" if part is None else units.share(part), value="" if part is None else part)
+    return element("data", "-" if part is None else units.share(part), value="" if part is None else part)
 
 
 def age(then: float | None, now: float) -> Markup:
     """Write how long before the page was made something was."""
     if then is None:
-        return element("span", "–")
+        return element("span", "-")
     return element("time", units.age(then, now), datetime=units.moment(then))
