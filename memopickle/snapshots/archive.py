@@ -51,7 +51,7 @@ class Archive:
     ``serializer``: None for verifying only, those of all serializers. Safe between threads.
     """
 
-    def __init__(self, store: Store, namespace: str, secret: object, serializer: Serializer | None) -> None:
+    def __init__(self, store: Store, namespace: str, secret: object, serializer: Serializer | None = None) -> None:
         self.store = store
         self._namespace = namespace
         self._secret = secret
@@ -95,12 +95,12 @@ class Archive:
         self, name: str, state: object, version: int | str, metadata: dict[str, Any], compress: str | None, now: int
     ) -> SnapshotInfo:
         """Save a state as the newest of its name, whose lock should be held."""
-        assert self._serializer is not None
-        raw, read_back = describe_state(name, self._namespace, self._serializer.name, version, metadata)
+        serializer = self._serializer or _Named("")
+        raw, read_back = describe_state(name, self._namespace, serializer.name, version, metadata)
         part = name_part(self._namespace, name)
         key = new_key(part, next_sequence(self.of_part(part)))
         facts = Facts(now, metadata=raw, kind=SNAPSHOT)
-        chunks = self._purpose(self._serializer.name).encode(key, state, facts, compress)
+        chunks = self._purpose(serializer.name).encode(key, state, facts, compress)
         if isinstance(self.store, DirectoryStore):
             remove_halves(f"{self.store.path}/{part}")
         with undisturbed(partial(self.store.writer, key)) as writer:

@@ -39,6 +39,8 @@ class Loader:
         self._version = version
         self._steps = migrate
         self._tell = tell
+        #: The keys of what was refused here.
+        self.bad: set[str] = set()
 
     def load(self, name: str, default: Any, choice: Choice) -> Any:
         """Return the newest good state among those that are meant, as :meth:`Snapshots.load` says."""
@@ -99,6 +101,7 @@ class Loader:
         return state
 
     def _refused(self, name: str, key: str, error: Exception) -> None:
+        self.bad.add(key)
         place, reason = self._archive.place(key), _reason(error)
         warn_once(
             ("snapshot", place, reason),

@@ -199,11 +199,17 @@ class Snapshots:
         if self._tell:
             self._tell(SnapshotSaved(name, info.key, info.size))
         try:
-            for key in reversed(self._archive.keys(name)[self.keep :]):
+            for key in self._too_many(name):
                 self._archive.delete(key)
         except (StoreError, OSError) as error:  # what was to be done is done
             warn_once(("keep", name), f"could not remove old snapshots of {name!r} ({error}); they stay for now")
         return info
+
+    def _too_many(self, name: str) -> list[str]:
+        """Return the keys of what is more than are kept, the oldest first; what was found bad does not count."""
+        keys = self._archive.keys(name)
+        kept = [key for key in keys if key not in self._loader.bad][: self.keep]
+        return sorted(key for key in keys if key < kept[-1]) if kept and self.keep else []
 
 
 def _remake(store: Store, options: dict[str, Any]) -> Snapshots:
@@ -214,7 +220,7 @@ def _store_at(place: Any) -> Store:
     if isinstance(place, Store):
         return place
     found = as_store(place)
-    is_path = not isinstance(place, str) or type(found) is DirectoryStore and not place.startswith("dir:")
+    is_path = not isinstance(place, str) or (type(found) is DirectoryStore and not place.startswith("dir:"))
     return SnapshotDirectory(place) if is_path else found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from memopickle.errors import LockTimeoutError
+from memopickle.forking import Guard
 from memopickle.locks import real_clock, take
 
 if TYPE_CHECKING:
@@ -21,43 +22,59 @@ __all__ = ["turn"]
 
 
 class _Turn:
-    """A lock between threads that knows who has it."""
+    """A lock between threads that knows who has it, and how many want it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.owner = 0
+        self.users = 0
 
 
+_guard = Guard()  # of the turns
 #: By the process as well: a forked child must not wait for a thread that stayed behind in its parent.
 _turns: WeakKeyDictionary[Store, dict[tuple[int, str], _Turn]] = WeakKeyDictionary()
 
 
 @contextmanager
 def turn(store: Store, key: str, limit: float | None) -> Iterator[KeyLock]:
-    """Hold a key's lock between threads, then between processes; LockTimeoutError after ``limit`` seconds.
-
-    Between the threads by ourselves: a store in memory has no other lock, and a thread must not wait for itself.
-    """
+    """Hold a key's lock between threads, then between processes; LockTimeoutError after ``limit`` seconds."""
     deadline = None if limit is None else real_clock() + limit
-    mine = _turns.setdefault(store, {}).setdefault((os.getpid(), key), _Turn())
-    me = threading.get_ident()
-    if mine.owner == me:
-        raise LockTimeoutError("this thread is within a session of it; change the state there", store.place(key))
-    if not mine.lock.acquire(timeout=-1 if limit is None else min(limit, threading.TIMEOUT_MAX)):
-        raise _too_long(store, key, limit)
-    try:
-        mine.owner = me
+    with _between_threads(store, key, limit):
         lock, ours = take(store.lock, key, None if deadline is None else max(deadline - real_clock(), 0))
         if not ours:
-            raise _too_long(store, key, limit)
+            raise _refusal(store, key, limit)
         try:
             yield lock
         finally:
             lock.release()
+
+
+@contextmanager
+def _between_threads(store: Store, key: str, limit: float | None) -> Iterator[None]:
+    # By ourselves: a store in memory has no other lock, and a thread must never wait for itself.
+    place = os.getpid(), key
+    with _guard:
+        turns = _turns.setdefault(store, {})
+        mine = turns.setdefault(place, _Turn())
+        mine.users += 1
+    try:
+        if mine.owner == threading.get_ident():
+            raise _refusal(store, key, None)
+        if not mine.lock.acquire(timeout=-1 if limit is None else min(limit, threading.TIMEOUT_MAX)):
+            raise _refusal(store, key, limit)
+        try:
+            mine.owner = threading.get_ident()
+            yield
+        finally:
+            mine.owner = 0
+            mine.lock.release()
     finally:
-        mine.owner = 0
-        mine.lock.release()
+        with _guard:
+            mine.users -= 1
+            if not mine.users:  # there may be a name for each of a million users
+                turns.pop(place, None)
 
 
-def _too_long(store: Store, key: str, limit: float | None) -> LockTimeoutError:
-    return LockTimeoutError(f"another one held the lock for {limit} seconds", store.place(key))
+def _refusal(store: Store, key: str, limit: float | None) -> LockTimeoutError:
+    why = f"another one had it for {limit:g} seconds" if limit is not None else "it is this thread's own session"
+    return LockTimeoutError(f"the snapshots of this name are locked: {why}", store.place(key))

@@ -15,7 +15,7 @@ from helpers.functions import Counted, reasons
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memopickle import Cache, ConfigurationError, MemoryStore
+from memopickle import Cache, ConfigurationError, MemoryStore, StoreError
 from memopickle.events import Evicted, NotStored
 from memopickle.testing import store_key
 
