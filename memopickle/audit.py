@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from memopickle.entry import Codec, read_header, read_metadata
+from memopickle.entry import UNKNOWN_SECRET, Codec, read_header, read_metadata
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
 from memopickle.serializers import PICKLE, NameOnly
 
@@ -75,7 +75,7 @@ class Auditor:
     def _judge(self, key: str, data: Blob) -> Checked:
         try:
             if read_header(data).key_id not in self._known:
-                return Checked(key, State.UNKNOWN_SECRET, "signed with a secret that is not configured here")
+                return Checked(key, State.UNKNOWN_SECRET, UNKNOWN_SECRET)
             entry = self.codec(data).verify(key, data)
         except UnknownFormatError as error:
             ours = error.message.startswith("entry format")

@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from memopickle.outofband import with_arrays
 from memopickle.serializers import PROTOCOL, beside, write_pickle
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _FILES = (io.TextIOWrapper, io.BufferedReader, io.BufferedWriter, io.BufferedRan
 
 
 class ByValueSerializer:
-    """What both have in common: large buffers beside the stream, as for plain pickle."""
+    """What both have in common: buffers beside the stream, as for plain pickle, of what hands them over."""
 
     name: str
 
@@ -49,17 +50,18 @@ class CloudpickleSerializer(ByValueSerializer):
     name = "cloudpickle"
 
     def pickler(self, file: Any, in_band: InBand | None) -> Any:
-        made = import_module("cloudpickle").Pickler(file, PROTOCOL, in_band)
+        base = import_module("cloudpickle").Pickler
         # It would read an open file, and give back its text as another kind of object.
-        made.dispatch_table = {**made.dispatch_table, io.TextIOWrapper: _refuse}
-        return made
+        table = {**with_arrays(base.dispatch_table), io.TextIOWrapper: _refuse}
+        # The table of a class is what a pickler written in C asks, not that of an instance.
+        return type("Pickler", (base,), {"dispatch_table": table})(file, PROTOCOL, in_band)
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
         return pickle.loads(stream, buffers=buffers)
 
 
 class DillSerializer(ByValueSerializer):
-    """dill's pickles; of a function's globals they hold those that it uses."""
+    """dill's pickles; of a function's globals they hold those that it uses. It copies arrays into the stream."""
 
     name = "dill"
 

@@ -17,7 +17,7 @@ from memopickle.catalog import (
     matches,
 )
 from memopickle.entry import EXCEPTION, VALUE, Codec
-from memopickle.errors import ConfigurationError, StoreError
+from memopickle.errors import ConfigurationError
 from memopickle.events import teller
 from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
 from memopickle.flight import Flights
@@ -191,13 +191,17 @@ class Cache:
 
     def verify(self) -> Verification:
         """Check every signature; nothing is unpickled, and nothing removed."""
+        from memopickle.audit import Auditor, State  # for those who ask
+
+        auditor = Auditor(self.store, self._known_signers())
         good, bad = 0, []
         for key in self.store.keys(self._prefix()):
-            reason = self._check(key)
-            if reason is None:
+            checked = auditor.check(key)
+            # Objects in memory have no bytes, and were never out of this process.
+            if checked.state == State.GOOD or isinstance(self.store, MemoryStore):
                 good += 1
-            else:
-                bad.append(BadStored(key, self.store.place(key), reason))
+            elif checked.state != State.GONE:
+                bad.append(BadStored(key, self.store.place(key), checked.reason))
         return Verification(good, bad)
 
     def stats(self) -> list[FunctionStats]:
@@ -280,28 +284,14 @@ class Cache:
         old = limit is None or info.created * SECOND <= limit
         return old and (not expired or (info.expires is not None and info.expires * SECOND <= now))
 
-    def _check(self, key: str) -> str | None:
-        if isinstance(self.store, MemoryStore):
-            return None
-        from memopickle.audit import announced_serializer  # for those who ask
-
-        info = describe(self.store, key)
-        try:
-            blob = self.store.get(key)
-            if blob is not None:
-                namespace = info.namespace if info else self.namespace
-                self.codec(namespace, announced_serializer(blob)).verify(key, blob)
-        except StoreError as error:
-            return error.message
-        except OSError as error:
-            return str(error)
-        return None
-
     def codec(self, namespace: str, serializer: Serializer = PICKLE, compress: str | None = None) -> Codec:
         """Return what signs and verifies the entries of a namespace; SecretError, UnavailableError. Internal."""
+        return Codec(self._known_signers(), namespace, serializer, kinds=(VALUE, EXCEPTION), compress=compress)
+
+    def _known_signers(self) -> Sequence[Signer]:
         if self._signers is None:
             self._signers = find_secrets()
-        return Codec(self._signers, namespace, serializer, kinds=(VALUE, EXCEPTION), compress=compress)
+        return self._signers
 
 
 def _remake(kind: type[Cache], store: Store, namespace: str, defaults: Options) -> Cache:

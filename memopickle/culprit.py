@@ -117,12 +117,12 @@ def _parts(value: Any, by_value: bool) -> Iterator[Part]:
     if isinstance(value, FunctionType):
         if by_value:
             yield from _captured(value)
-    elif isinstance(value, dict):
+    elif type(value) is dict:
         yield from ((f"[key {item(key)[1:]}", key) for key in value)
         yield from ((item(key), part) for key, part in value.items())
     elif isinstance(value, tuple) and isinstance(names := getattr(value, "_fields", None), tuple):
         yield from ((attribute(name), part) for name, part in zip(names, value, strict=False))
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif type(value) in (list, tuple, set, frozenset):
         yield from _indexed(value)
     else:
         yield from _reduced(value)

@@ -68,6 +68,7 @@ __all__ = [
 #: The size of our own keys, framed beforehand.
 _USUAL_SIZE = 122
 _USUAL = _USUAL_SIZE.to_bytes(8, "little")
+UNKNOWN_SECRET = "unknown secret: it was signed with one that is not configured here"
 #: What is read of a file at first, and is all of its head unless stream or metadata are large.
 _HEAD = 16384
 
@@ -212,7 +213,7 @@ class Codec:
             self._refuse(data)
         mac = self._by_key_id.get(key_id)
         if mac is None:
-            raise BadSignatureError("unknown secret: it was signed with one that is not configured here")
+            raise BadSignatureError(UNKNOWN_SECRET)
         size = len(data)
         table = HEADER.size + metadata_size + stream_size
         signed = table + buffer_count * ROW.size

@@ -122,9 +122,12 @@ class Isolation:
         return self._clock
 
     def _parts(self, cache: Cache) -> Cache:
-        clock = cache.clock
-        store = _empty(cache.store, self._new_path)
-        return Cache(store, secret=self._secret, clock=lambda: (self._clock or clock)())
+        goes_on = cache.clock
+
+        def clock() -> float:
+            return (self._clock or goes_on)()
+
+        return Cache(_empty(cache.store, self._new_path), secret=self._secret, clock=clock)
 
     @contextmanager
     def _environment(self) -> Iterator[None]:
@@ -176,7 +179,9 @@ class _Expectation:
         self._memo.listener._emit = self._hook
         if error is None:
             if self._function._opened is not self._memo:
-                raise AssertionError(f"{self._memo.name}: its cache was exchanged inside the block; nothing was counted")
+                raise AssertionError(
+                    f"{self._memo.name}: its cache was exchanged inside the block; nothing was counted"
+                )
             counts = self._memo.counts
             got = {"hit": counts.hits - self._before[0], "miss": counts.misses - self._before[1]}
             if any(wanted not in (None, got[what]) for what, wanted in self._expected.items()):

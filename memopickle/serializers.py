@@ -146,17 +146,18 @@ class PickleSerializer:
 
     def _pickler(self, file: _Pieces, in_band: InBand | None) -> pickle.Pickler:
         if self._allowed is None:
-            return pickle.Pickler(file, PROTOCOL, buffer_callback=in_band)
-        return _Pickler(file, in_band, self._allowed)
+            made = pickle.Pickler(file, PROTOCOL, buffer_callback=in_band)
+        else:
+            made = _Pickler(file, in_band, self._allowed)
+        if in_band is not None and "numpy" in sys.modules:
+            made.dispatch_table = with_arrays(copyreg.dispatch_table)
+        return made
 
 
 def write_pickle(make: Callable[[Any, InBand | None], Any], value: Any, in_band: InBand | None) -> list[Blob]:
     """Return what a pickler writes, in pieces; ``make`` gets a file and ``in_band``, which decides about buffers."""
     pieces = _Pieces()
-    pickler = make(pieces, in_band)
-    if in_band is not None and "numpy" in sys.modules:
-        pickler.dispatch_table = with_arrays(getattr(pickler, "dispatch_table", copyreg.dispatch_table))
-    pickler.dump(value)
+    make(pieces, in_band).dump(value)
     return pieces.written
 
 

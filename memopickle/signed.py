@@ -24,6 +24,7 @@ from memopickle.entry import SIGNED, Facts, read_metadata
 from memopickle.entrystream import read_entry, write_pieces, write_whole
 from memopickle.errors import BadEntryError, BadSignatureError, ConfigurationError, UnknownFormatError
 from memopickle.expiry import microseconds, wall_clock
+from memopickle.formats import open_serializer
 from memopickle.optionchecks import check_option
 from memopickle.pages import LARGE, fresh_memory
 from memopickle.purpose import Purpose, needed_secrets
@@ -130,7 +131,7 @@ def deep_copy(obj: T, *, serializer: Any = "pickle") -> T:
     Unlike :func:`copy.deepcopy`, it does what storing and loading does to an object. See docs/how-to/signed-values.md
     for when either is faster. Classes and functions stay the same ones, and read-only arrays read-only.
     """
-    chosen: Serializer = check_option("serializer", serializer)
+    chosen: Serializer = open_serializer(check_option("serializer", serializer))
     stream, buffers = chosen.encode(obj)
     pieces: Any = stream if isinstance(stream, list | tuple) else [stream]
     return cast("T", chosen.decode(b"".join(pieces), [_copied(buffer) for buffer in buffers]))
@@ -155,7 +156,7 @@ class _OlderPickle:
 
 
 def _writing(serializer: Any, protocol: int | None) -> Serializer:
-    chosen: Serializer = check_option("serializer", serializer)
+    chosen: Serializer = open_serializer(check_option("serializer", serializer))
     if protocol is None or protocol in (-1, PROTOCOL):
         return chosen
     if isinstance(protocol, bool) or not isinstance(protocol, int) or not 0 <= protocol < PROTOCOL:
@@ -166,7 +167,7 @@ def _writing(serializer: Any, protocol: int | None) -> Serializer:
 
 
 def _reading(serializer: Any) -> Serializer:
-    chosen: Serializer = check_option("serializer", serializer)
+    chosen: Serializer = open_serializer(check_option("serializer", serializer))
     return chosen
 
 

@@ -359,27 +359,23 @@ MUTANTS = [
     # -- the path of a call
     Mutant(
         "the second look, under the lock",
-        "runner.py",
-        "value = self._lookup.value(call.key, QUIET)\n"
-        "        if value is not MISSING:\n"
-        "            self._counts.hits += 1\n"
-        "            return value\n"
-        "        if flight.lock.handed_over:",
-        "if flight.lock.handed_over:",
+        "steps.py",
+        "value = self._lookup.value(call.key, QUIET)\n        if value is MISSING and flight",
+        "value = MISSING\n        if value is MISSING and flight",
         GUARDS + "a_value_stored_while_the_lock_was_waited_for_is_a_hit",
     ),
     Mutant(
         "waiters don't queue after a holder that stored nothing",
-        "runner.py",
-        "if flight.lock.handed_over:",
+        "steps.py",
+        "if value is MISSING and flight.lock.handed_over:",
         "if False:",
         GUARDS + "waiters_compute_side_by_side_when_the_holder_stored_nothing",
     ),
     Mutant(
         "after a killed holder one waiter computes",
         "locks.py",
-        "self.handed_over = before != self._mine",
-        "self.handed_over = True",
+        "self.handed_over = self.waited and self._before != self._mine",
+        "self.handed_over = self.waited",
         GUARDS + "a_lock_is_handed_over_by_a_holder_that_ended_and_not_by_one_that_was_killed",
     ),
     Mutant(

@@ -485,12 +485,8 @@ async def async_generator():
     yield 1
 
 
-async def coroutine():
-    return 1
-
-
 class TestRefusals:
-    @pytest.mark.parametrize("function", [generator, async_generator, coroutine])
+    @pytest.mark.parametrize("function", [generator, async_generator])
     def test_what_cannot_be_cached_is_refused_when_decorating(self, cache, function):
         with pytest.raises(ConfigurationError, match=function.__name__):
             cache.cached(function)

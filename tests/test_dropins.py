@@ -120,9 +120,7 @@ def test_forms_of_one_call(under, name, expected):
 UNHASHABLE = "unhashable type"
 
 
-@outcomes(
-    {"ours": 1, "functools": UNHASHABLE, "joblib": 1, "diskcache": 2, "cachier": 2, "cachetools": UNHASHABLE}
-)
+@outcomes({"ours": 1, "functools": UNHASHABLE, "joblib": 1, "diskcache": 2, "cachier": 2, "cachetools": UNHASHABLE})
 def test_equal_dicts_in_another_order(under, name, expected):
     assert computations(under, name, (({"a": 1, "b": 2},), {}), (({"b": 2, "a": 1},), {})) == expected
 
@@ -274,11 +272,11 @@ def test_functools_keeps_instances_alive_and_we_do_not():
 
 
 def test_joblib_forgets_one_call_through_its_reference(under):
-    function, calls = under("joblib")
+    function, _ = under("joblib")
     function(1), function(2)
     function.call_and_shelve(1).clear()
     assert (function.check_call_in_cache(1), function.check_call_in_cache(2)) == (False, True)
-    function, calls = under("ours on disk")
+    function, _ = under("ours on disk")
     function(1), function(2)
     function.cache_invalidate(1)
     assert (function.cache_contains(1), function.cache_contains(2)) == (False, True)

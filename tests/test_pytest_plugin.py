@@ -1,6 +1,7 @@
 """The pytest plugin, used by test modules that pytest runs: each outcome is that of the module below a test's name."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -502,6 +503,31 @@ def test_expecting_neither_hits_nor_misses_is_an_error(run):
     assert "give one of them, or both" in said
 
 
+# -- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_tests_of_the_page_pass(pytester):
+    page = (ROOT / "docs" / "how-to" / "test-code-that-caches.md").read_text()
+    code, first, second = re.findall(r"^```python[^\n]*\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    pytester.makepyfile(shop=code, test_shop=first, test_more=second)
+    options = ("-p", "memopickle.pytest_plugin", "-p", "no:xdist", "-p", "no:cacheprovider", "--strict-markers")
+    pytester.runpytest_inprocess(*options).assert_outcomes(passed=5)
+
+
+def test_the_message_of_the_page_is_the_message(run):
+    page = (ROOT / "docs" / "how-to" / "test-code-that-caches.md").read_text()
+    shown = re.search(r"^AssertionError: shop:price: (.*)$", page, re.MULTILINE)[1]
+    said = failure(
+        run("""
+def test(memopickle_calls, memopickle_clock):
+    hourly(1), memopickle_clock.move("1h")
+    with memopickle_calls.expect(hourly, hits=1):
+        hourly(1)
+""")
+    )
+    assert said == f"E       AssertionError: code_under_test:hourly: {shown}"
+
+
 # -- those who don't use it ------------------------------------------------------------------------------------------
 
 
@@ -515,7 +541,9 @@ def test():
 """)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "_memopickle_pytest", "test_plain.py"]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 

@@ -204,7 +204,7 @@ def test_the_code_of_a_step_s_class_is_not_in_its_key(memory, wine, monkeypatch)
         monkeypatch.setitem(sys.modules, "edited", edited)
         edited.fitted = fitted
         exec(STEP.format(number=number), edited.__dict__)
-        make_pipeline(edited.Step(), LogisticRegression(max_iter=1000), memory=memory).fit(*wine)
+        make_pipeline(StandardScaler(), edited.Step(), LogisticRegression(max_iter=1000), memory=memory).fit(*wine)
     assert fitted == [1]
 
 

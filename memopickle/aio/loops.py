@@ -16,9 +16,9 @@ from memopickle.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Generator
 
-__all__ = ["Waiter", "sleep", "spawn", "waiter"]
+__all__ = ["Waiter", "checkpoint", "running_asyncio_loop", "sleep", "spawn", "waiter"]
 
 #: What goes on alone: an event loop itself holds its tasks weakly.
 _spawned: set[asyncio.Task[None]] = set()
@@ -110,6 +110,22 @@ def waiter() -> Waiter:
     return AsyncioWaiter(_asyncio_loop()) if trio is None else TrioWaiter(trio)
 
 
+async def checkpoint() -> None:
+    """Let whatever else is ready go on first."""
+    trio = _trio()
+    if trio is None:
+        await _Once()
+    else:
+        await trio.lowlevel.checkpoint()
+
+
+class _Once:
+    """What asyncio understands as: later."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
 async def sleep(seconds: float) -> None:
     """Let others go on for so long."""
     await waiter().wait(seconds)
@@ -143,12 +159,22 @@ def _trio() -> Any:
     return None
 
 
-def _asyncio_loop() -> asyncio.AbstractEventLoop:
+def running_asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop of asyncio, or like it, that runs in this thread, None if there is none."""
     loaded = sys.modules.get("asyncio")
-    if loaded is not None:
-        with suppress(RuntimeError):
-            loop: asyncio.AbstractEventLoop = loaded.get_running_loop()
-            return loop
-    raise ConfigurationError(
-        "a cached async function that has to wait needs asyncio (or uvloop), or trio, and neither runs this task"
-    )
+    if loaded is None:
+        return None
+    try:
+        loop: asyncio.AbstractEventLoop = loaded.get_running_loop()
+    except RuntimeError:
+        return None
+    return loop
+
+
+def _asyncio_loop() -> asyncio.AbstractEventLoop:
+    loop = running_asyncio_loop()
+    if loop is None:
+        raise ConfigurationError(
+            "a cached async function that has to wait needs asyncio (or uvloop), or trio, and neither runs this task"
+        )
+    return loop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from memopickle.aio.runner import AsyncRunner
+from memopickle.aio.turns import turns
 from memopickle.lookup import MISSING, SPECIAL
 from memopickle.steps import Call
 
@@ -26,6 +27,8 @@ class AsyncMemo:
 
     async def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the stored result of this call, or compute and store it."""
+        if turns.is_over():
+            await turns.next()
         try:
             values = self._keys.bind(*args, **kwargs)
         except TypeError:

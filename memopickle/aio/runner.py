@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from memopickle.aio import loops, workers
 from memopickle.aio.flight import TaskFlight, until_ended
 from memopickle.aio.reads import small_reads
+from memopickle.aio.turns import turns
 from memopickle.failures import Failure
 from memopickle.flight import led_by_tasks, longest_wait, twin
 from memopickle.locks import real_clock, take
@@ -149,6 +150,7 @@ class AsyncRunner(Steps):
         """Wait for another's flight; return what it left, MISSING for nothing."""
         started = real_clock()
         ended = await until_ended(flight, deadline)
+        await turns.next()  # many are woken at once
         self._waited(call.key, started, ended)
         error = twin(flight.error) if flight.error is not None else None
         if error is not None:

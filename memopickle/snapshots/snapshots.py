@@ -10,6 +10,7 @@ from memopickle.config import as_store
 from memopickle.errors import ConfigurationError, StoreError
 from memopickle.events import teller
 from memopickle.expiry import microseconds, parse_duration, wall_clock
+from memopickle.formats import open_serializer
 from memopickle.notices import warn_once
 from memopickle.optionchecks import check_option, check_steps
 from memopickle.options import UNSET
@@ -70,7 +71,7 @@ class Snapshots:
         self.store = _store_at(place)
         self.keep = _check_keep(keep)
         self.version = _check_version(version)
-        self.namespace = namespace
+        self.namespace = _check_namespace(namespace)
         self._options: dict[str, Any] = {
             "keep": keep, "version": version, "migrate": migrate, "namespace": namespace, "serializer": serializer,
             "compress": compress, "lock_timeout": lock_timeout,
@@ -81,7 +82,7 @@ class Snapshots:
         self._lock_timeout: float | None = check_option("lock_timeout", lock_timeout)
         self._tell = cast("Callable[[SnapshotEvent], None] | None", teller(on_event))
         self._clock = clock
-        self._archive = Archive(self.store, namespace, secret, check_option("serializer", serializer))
+        self._archive = Archive(self.store, namespace, secret, open_serializer(check_option("serializer", serializer)))
         self._loader = Loader(self._archive, version, steps, self._tell)
         if secret is not None:
             _ = self._archive.signers  # what is wrong with it is told here
@@ -229,7 +230,13 @@ def _check_keep(keep: Any) -> int | None:
         raise ConfigurationError(
             f"keep={keep!r}: give how many snapshots of a name to keep, at least 1, or None for all"
         )
-    return cast("int | None", keep)
+    return keep
+
+
+def _check_namespace(namespace: Any) -> str:
+    if not isinstance(namespace, str):
+        raise ConfigurationError(f"namespace={namespace!r}: give text")
+    return namespace
 
 
 def _check_version(version: Any) -> int | str:

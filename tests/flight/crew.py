@@ -30,8 +30,8 @@ class Gate:
 
 
 class Worker:
-    def __init__(self, folder, environment):
-        command = [sys.executable, str(WORKER), str(folder / "cache"), str(folder / "log")]
+    def __init__(self, folder, environment, program=WORKER):
+        command = [sys.executable, str(program), str(folder / "cache"), str(folder / "log")]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
         )
@@ -68,10 +68,10 @@ class Worker:
 class Crew:
     """Some workers on one cache directory, with a gate that holds their computations up until opened."""
 
-    def __init__(self, folder, size):
+    def __init__(self, folder, size, program=WORKER):
         self.folder = folder
         self.gate = Gate(folder / "gate")
-        self.workers = [Worker(folder, {"GATE": str(self.gate.path)}) for _ in range(size)]
+        self.workers = [Worker(folder, {"GATE": str(self.gate.path)}, program) for _ in range(size)]
 
     def __enter__(self):
         return self
@@ -91,6 +91,10 @@ class Crew:
     def hear_all(self):
         return [worker.hear() for worker in self.workers]
 
+    def ask_all(self, command):
+        self.tell_all(command)
+        return self.hear_all()
+
     def computed(self):
         """What was computed, in order."""
         return [line.split()[0] for line in self.log()]
@@ -105,6 +109,22 @@ class Crew:
 
     def locks(self):
         return list((self.folder / "cache").rglob("*.lock"))
+
+
+def check_that_stale_values_are_served_and_computed_anew_once(crew):
+    """Have a result expire again and again, and all processes ask for it while it is computed anew."""
+    crew.open_gate()
+    assert crew.ask_all("stale 3") == ["1"] * len(crew.workers)
+    for expiry in range(1, 6):
+        crew.gate.shut()
+        crew.ask_all("clock 10")
+        for _ in range(3):
+            # None of them waits: the gate is shut.
+            assert crew.ask_all("stale 3") == [f"{expiry}"] * len(crew.workers)
+        crew.until_computing(expiry + 1)
+        crew.open_gate()
+        crew.ask_all("idle")
+        assert crew.computed() == ["3"] * (expiry + 1)
 
 
 def until(condition):

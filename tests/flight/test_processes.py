@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.flight.crew import Crew, until
+from tests.flight.crew import Crew, check_that_stale_values_are_served_and_computed_anew_once, until
 
 
 @pytest.fixture
@@ -136,3 +136,8 @@ def test_an_entry_stored_by_one_process_is_a_hit_in_the_next(crew):
     first.ask("quick 7")
     assert second.ask("quick 7") == "[49]"
     assert crew.computed() == ["7"]
+
+
+@pytest.mark.parametrize("crew", [4], indirect=True)
+def test_an_expired_value_is_served_without_waiting_and_computed_anew_once_for_four_processes(crew):
+    check_that_stale_values_are_served_and_computed_anew_once(crew)

@@ -10,7 +10,8 @@ import time
 
 from memopickle import Cache, DirectoryStore
 
-cache = Cache(DirectoryStore(sys.argv[1]), secret="w" * 32)
+now = 1_800_000_000.0
+cache = Cache(DirectoryStore(sys.argv[1]), secret="w" * 32, clock=lambda: now)
 LOG = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
@@ -56,7 +57,26 @@ def suicidal(number):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-FUNCTIONS = {f.__name__: f for f in (square, quick, impatient, failing, suicidal)}
+@cache.cached(ttl=10, stale_while_revalidate=1000)
+def stale(number):
+    note(number)
+    block(os.environ["GATE"])
+    with open(sys.argv[2], encoding="ascii") as log:
+        return len(log.readlines())
+
+
+FUNCTIONS = {f.__name__: f for f in (square, quick, impatient, failing, suicidal, stale)}
+
+
+def advance(seconds):
+    global now
+    now += seconds
+
+
+def idle():
+    """Wait until nothing is computed in the background."""
+    while cache.background._busy:
+        os.sched_yield()
 
 
 def answer(name, *numbers):
@@ -64,6 +84,12 @@ def answer(name, *numbers):
         return cache.clear(FUNCTIONS[numbers[0]])
     if name == "invalidate":
         return FUNCTIONS[numbers[0]].cache_invalidate(int(numbers[1]))
+    if name == "stale":
+        return stale(int(numbers[0]))
+    if name == "clock":
+        return advance(float(numbers[0]))
+    if name == "idle":
+        return idle()
     try:
         return [FUNCTIONS[name](int(number)) for number in numbers]
     except ValueError as error:

@@ -4,12 +4,15 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import termios
 
 __all__ = ["in_terminal", "plain"]
 
+#: Seconds of silence after which what was typed is typed again.
+_PATIENCE = 3.0
 _QUESTION = b"[y/N]: "
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -34,8 +37,15 @@ def in_terminal(command, columns=80, answer="", environment=None):
 
 
 def _read(fd, answer):
-    appeared = b""
+    appeared, typed = b"", False
     while True:
+        if answer and not typed and _QUESTION in appeared:
+            os.write(fd, answer)
+            typed = True
+        if not select.select([fd], [], [], _PATIENCE if typed else None)[0]:
+            # A Ctrl-C typed just before Python's readline begins to wait is noticed at the next key only.
+            os.write(fd, answer)
+            continue
         try:
             more = os.read(fd, 65536)
         except OSError:  # Linux's way to say that nobody has the other end open
@@ -43,9 +53,6 @@ def _read(fd, answer):
         if not more:
             return appeared
         appeared += more
-        if answer and _QUESTION in appeared:
-            os.write(fd, answer)
-            answer = b""
 
 
 def plain(text):

@@ -43,7 +43,8 @@ IMPOSTORS = [
     object(), len, int, ...,
 ]  # fmt: skip
 
-_numbers = st.integers() | st.sampled_from([2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**5000])
+_numbers = st.integers() | st.sampled_from([2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1])
+_numbers |= st.none().map(lambda _: 10**5000)  # whose repr Python refuses
 _floats = st.floats() | st.sampled_from([0.0, -0.0, float("nan"), float("inf"), -float("inf"), 5e-324])
 _texts = st.text(st.characters(codec=None, exclude_categories=())) | st.sampled_from(["\ud800", "\ud83d\ude00", "\0"])
 leaves = st.none() | st.booleans() | _numbers | _floats | _texts | st.binary()

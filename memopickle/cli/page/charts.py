@@ -15,7 +15,7 @@ __all__ = ["bar", "columns"]
 
 _THICK = 12
 #: Heights in a chart of columns: above the highest for its figure, of the highest, and below for the ticks.
-_ABOVE, _TALL, _BELOW = 20, 150, 24
+_ABOVE, _TALL, _BELOW = 20, 200, 24
 #: What is not nothing can be seen.
 _LEAST = 2
 _THOUSAND = 1000

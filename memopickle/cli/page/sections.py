@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from memopickle.cli import units
 from memopickle.cli.page import tables
 from memopickle.cli.page.charts import columns
-from memopickle.cli.page.markup import element
+from memopickle.cli.page.markup import element, fragment
 from memopickle.cli.page.tables import Bar
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _bytes(rows: Sequence[FunctionStats]) -> Markup:
             f"{units.share(one.bytes / whole)} in {entries}",
         )  # fmt: skip
 
-    chart = _chart("bytes", ["Function", "Bytes", "Part of all"], rows, lambda one: one.bytes, row)
+    chart = _chart("bytes", ["Function", "Bytes", "Share"], rows, lambda one: one.bytes, row)
     return _section("bytes", "Bytes by function", "What is stored now.", *chart)
 
 
@@ -108,7 +109,7 @@ def _ages(ages: Ages) -> Markup:
     )
     whole = sum(span.entries for span in ages.spans) or 1
     cells = ((_span(span), tables.count(span.entries), units.share(span.entries / whole)) for span in ages.spans)
-    figures = tables.table(["Age", "Entries", "Part"], cells, class_="small", aria_labelledby="ages-title")
+    figures = tables.table(["Age", "Entries", "Share"], cells, class_="small", aria_labelledby="ages-title")
     pair = element("div", picture, figures, class_="pair")
     return _section("ages", "Age of entries", "Time since each was stored; the newest left.", pair, *_remarks(ages))
 
@@ -135,7 +136,7 @@ def _reasons(rows: Sequence[FunctionStats]) -> Markup:
     counts: Counter[str] = sum((Counter(one.reasons) for one in rows), Counter())
     whole = counts.total()
     shown = [_reason(reason, count, whole) for reason, count in counts.most_common()]
-    drawn = tables.bars(["Reason", "Misses", "Part of all"], shown, aria_labelledby="reasons-title")
+    drawn = tables.bars(["Reason", "Misses", "Share"], shown, aria_labelledby="reasons-title")
     return _section(
         "reasons",
         "Misses by reason",
@@ -167,9 +168,14 @@ def _everything(rows: Sequence[FunctionStats], now: float) -> Markup:
             tables.function(one.function), tables.count(one.entries), tables.size(one.bytes), tables.count(one.hits),
             tables.count(one.misses), tables.rate(one.hit_rate), tables.duration(one.saved),
             tables.age(one.newest, now), tables.age(one.oldest, now),
-            ", ".join(f"{reason} {count:,}" for reason, count in one.reasons.items()) or "-",
+            _reasons_of(one),
         )
         for one in rows
     ]  # fmt: skip
     drawn = tables.table(titles, cells, class_="full", aria_labelledby="everything-title")
     return _section("everything", "All functions", "Most bytes first.", drawn)
+
+
+def _reasons_of(one: FunctionStats) -> Markup:
+    told: list[str] = [element("span", f"{reason} {count:,}") for reason, count in one.reasons.items()] or ["-"]
+    return fragment(told[0], *chain.from_iterable((", ", text) for text in told[1:]))

@@ -1,0 +1,135 @@
+"""The code blocks of the pages: found, and run as a reader would.
+
+A block that can't be run here says why, in the line above it: ``<!-- not run: needs a server -->``. Of the others
+
+* a ``python`` block with a title is written to the file of that name,
+* the ``python`` blocks without one are parts of one program, which runs at the end of the page, or where a ``text``
+  block follows that shows what it has printed since the last one,
+* of a ``console`` block the lines that begin with ``$ `` are run in bash, and print the lines below them,
+* ``bash`` and ``sh`` blocks are run.
+
+In what is shown, ``...`` stands for anything, and a number for any number if it has a decimal point.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["DOCS", "ROOT", "Block", "blocks", "pages", "run_page", "same_output"]
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+_BLOCK = re.compile(
+    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^(?P<indent> *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^ *```$",
+    re.DOTALL | re.MULTILINE,
+)
+_PROGRAMS = {"python": "-W error", "python3": "-W error", "memopickle": "-m memopickle", "pytest": "-m pytest -n0"}
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, title (or ""), text, and why it is not run (or None)."""
+
+    language: str
+    title: str
+    text: str
+    reason: str | None
+
+
+def pages():
+    """Return all pages, the README first."""
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks(text):
+    """Return the blocks of a page that name a language."""
+    return [
+        Block(
+            found["language"],
+            (re.search(r'title="([^"]+)"', found["rest"]) or ["", ""])[1],
+            re.sub(f"^{found['indent']}", "", found["text"], flags=re.MULTILINE),
+            found["reason"],
+        )
+        for found in _BLOCK.finditer(text)
+    ]
+
+
+def run_page(page, folder):
+    """Run what is on a page, in order, in a folder; AssertionError where it fails or prints something else."""
+    session = _Session(folder)
+    found = blocks(page.read_text(encoding="utf-8"))
+    for block in found:
+        if block.reason is None:
+            session.take(block)
+    session.run_program("")
+
+
+class _Session:
+    def __init__(self, folder):
+        self.folder = folder
+        self.program = ""
+        #: What the program printed at its last run: it is run from its beginning each time.
+        self.shown = ""
+        self.environment = _environment(folder)
+
+    def take(self, block):
+        if block.language == "python" and block.title:
+            (self.folder / block.title).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            self.program += block.text + "\n"
+        elif block.language == "text" and self.program:
+            self.run_program(block.text)
+        elif block.language == "console":
+            self.converse(block.text)
+        elif block.language in {"bash", "sh"}:
+            self.command(block.text)
+
+    def run_program(self, expected):
+        """Run the program; what it prints at the end must be as expected."""
+        if not self.program:
+            return
+        (self.folder / "program.py").write_text(self.program, encoding="utf-8")
+        self.shown += expected
+        printed = self.command("python program.py")
+        assert same_output(self.shown, printed), f"the page shows:\n{self.shown}\nprinted:\n{printed}"
+        if not expected:
+            self.program = self.shown = ""
+
+    def converse(self, text):
+        for command, expected in re.findall(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
+            printed = self.command(re.sub(r"^> ", "", command, flags=re.MULTILINE))
+            assert same_output(expected, printed), f"$ {command}the page shows:\n{expected}\nprinted:\n{printed}"
+
+    def command(self, script):
+        ended = subprocess.run(
+            ["bash", "-ec", script], cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, f"$ {script}\n{ended.stdout}"
+        return ended.stdout
+
+
+def _environment(folder):
+    """Give a reader's environment: a home that is new, and the programs that he installed."""
+    home = folder / "home"
+    programs = home / "bin"
+    programs.mkdir(parents=True)
+    for name, arguments in _PROGRAMS.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        (programs / name).chmod(0o755)
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MEMOPICKLE_", "XDG_", "PYTEST_"))
+    }
+    given = {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "XDG_RUNTIME_DIR": str(home)}
+    return {**kept, **given, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1", "MEMOPICKLE_CONFIG": os.devnull}
+
+
+def same_output(shown, printed):
+    """Tell whether what was printed is what a page shows."""
+    lines = [line.rstrip() for line in shown.strip("\n").splitlines()]
+    pattern = re.escape("\n".join(lines)).replace(r"\.\.\.", "@@")
+    pattern = re.sub(r"\d+\\\.\d+", r"\\d[\\d.,]*", pattern).replace("@@", ".*?")
+    return re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.strip("\n").splitlines()), re.DOTALL)
