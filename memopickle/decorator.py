@@ -67,8 +67,9 @@ def cached(
         single_flight: False to let several calls of one key compute at the same time.
         lock_timeout: how long to wait for another's computation of the same key, in seconds or text; None: as long
             as the one who computes is alive. After it the call computes for itself.
-        serializer: ``"pickle"``, or ``PickleSerializer(allowed=[...])``, which loads and stores nothing but the listed
-            classes.
+        serializer: ``"pickle"``; ``PickleSerializer(allowed=[...])``, which loads and stores nothing but the listed
+            classes; ``"cloudpickle"``, ``"dill"`` or ``"msgpack"`` (extras of these names); ``"json"``; or an object with
+            ``name``, ``dumps`` and ``loads``. What json and msgpack would not give back as it is, they do not store.
         compress: ``"zlib"``, ``"lzma"``, ``"lz4"`` or ``"zstd"`` (the last two need the extras of these names), or None.
             What would not get smaller is stored as it is. Results stored under another ``compress`` are not used. A
             MemoryStore does not compress.

@@ -19,6 +19,9 @@ __all__ = [
     "UnknownFormatError",
 ]
 
+#: The page about objects that can't be pickled, and so neither stored nor keyed.
+UNPICKLABLE = "docs/how-to/unpicklable.md"
+
 
 class MemopickleError(Exception):
     """The root of all exceptions of this library."""
@@ -60,7 +63,7 @@ class UnkeyableError(MemopickleError, TypeError):
         why = f": {self.reason}" if self.reason else ""
         parameter = self.path.partition(".")[0].partition("[")[0]
         leave_out = f"leave it out with ignore=({parameter!r},)" if parameter else "leave it out with ignore="
-        return f"{what}{why}; {leave_out}, or say what identifies the call with key="
+        return f"{what}{why}; {leave_out}, or say what identifies the call with key=; see {UNPICKLABLE}"
 
 
 class StoreError(MemopickleError):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["PAGE", "UnstorableError", "cure", "named"]
+from memopickle.errors import UNPICKLABLE as PAGE
 
-#: Where the reader is sent.
-PAGE = "docs/how-to/unpicklable.md"
+__all__ = ["PAGE", "UnstorableError", "cure", "named"]
 
 #: What such an object can do, and what to return instead; the first that fits counts.
 _CURES = (

@@ -3,8 +3,8 @@
 A block that can't be run here says why, in the line above it: ``<!-- not run: needs a server -->``. Of the others
 
 * a ``python`` block with a title is written to the file of that name,
-* the ``python`` blocks without one are parts of one program, which runs at the end of the page, or where a ``text``
-  block follows that shows what it has printed since the last one,
+* the ``python`` blocks without one are parts of one program, which runs at the end of the page, and where a ``text``
+  block follows that shows what it has printed since the last one (if it prints at all),
 * of a ``console`` block the lines that begin with ``$ `` are run in bash, and print the lines below them,
 * ``bash`` and ``sh`` blocks are run.
 
@@ -80,7 +80,7 @@ class _Session:
             (self.folder / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
             self.program += block.text + "\n"
-        elif block.language == "text" and self.program:
+        elif block.language == "text" and "print(" in self.program:
             self.run_program(block.text)
         elif block.language == "console":
             self.converse(block.text)

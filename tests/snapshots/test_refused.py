@@ -4,7 +4,14 @@ import os
 
 import pytest
 
-from memopickle import BadPayloadError, BadSignatureError, PickleSerializer, UnknownFormatError, signed
+from memopickle import (
+    BadPayloadError,
+    BadSignatureError,
+    ConfigurationError,
+    PickleSerializer,
+    UnknownFormatError,
+    signed,
+)
 from memopickle.snapshots.events import SnapshotLoaded, SnapshotRefused, SnapshotSaved
 from tests.faults.tools import Marking
 
