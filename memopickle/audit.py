@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from memopickle.entry import UNKNOWN_SECRET, Codec, read_header, read_metadata
+from memopickle.entry import SNAPSHOT, UNKNOWN_SECRET, Codec, read_header, read_metadata
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
 from memopickle.serializers import PICKLE, NameOnly
 
@@ -54,11 +54,13 @@ class Auditor:
     def __init__(self, store: Store, signers: Sequence[Signer]) -> None:
         self._store = store
         self._known = frozenset(signer.key_id for signer in signers)
-        self._codec = lru_cache(_CODECS)(lambda namespace, name: Codec(signers, namespace, NameOnly(name)))
+        self._codec = lru_cache(_CODECS)(lambda space, name, purpose: Codec(signers, space, NameOnly(name), purpose))
 
     def codec(self, data: Blob) -> Codec:
-        """Return what verifies an entry, by the namespace and serializer that it says it has."""
-        return self._codec(str(read_metadata(data).get("namespace", "")), announced_serializer(data).name)
+        """Return what verifies an entry, by the kind, the namespace and the serializer that it says it has."""
+        # A store may hold snapshots: they are no damaged entries, and are to be signed anew like these.
+        purpose = "snapshot" if read_header(data).kind == SNAPSHOT else "cache"
+        return self._codec(str(read_metadata(data).get("namespace", "")), announced_serializer(data).name, purpose)
 
     def check(self, key: str) -> Checked:
         """Read an entry and verify all of it."""

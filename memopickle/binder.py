@@ -7,9 +7,9 @@ itself then does the binding, thirty times faster than ``inspect.Signature.bind`
 from __future__ import annotations
 
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.errors import ConfigurationError
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

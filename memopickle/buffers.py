@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from memopickle.errors import BadSignatureError
+from memopickle.pages import copied
 from memopickle.signing import Mac, same_digest
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,7 +109,7 @@ def writable(buffer: Blob) -> memoryview:
     """Return a buffer that may be changed, the same one if it is."""
     # The caller may change the arrays that he gets. What was read-only when stored, pickle makes read-only again.
     view = memoryview(buffer)
-    return memoryview(bytearray(view)) if view.readonly else view
+    return copied(view) if view.readonly else view
 
 
 def _padding(position: int) -> int:

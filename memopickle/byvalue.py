@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from memopickle.outofband import with_arrays
 from memopickle.serializers import PROTOCOL, beside, write_pickle
+from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,16 +75,7 @@ class DillSerializer(ByValueSerializer):
         return super().encode_whole(value)
 
     def pickler(self, file: Any, in_band: InBand | None) -> Any:
-        made = import_module("dill").Pickler(file, PROTOCOL, buffer_callback=in_band, recurse=True, byref=False)
-        save = made.save
-
-        def save_unless_open(value: Any, *args: Any, **kwargs: Any) -> None:
-            if isinstance(value, _FILES):
-                _refuse(value)  # it would open it again by its name, whatever that leads to by then
-            save(value, *args, **kwargs)
-
-        made.save = save_unless_open
-        return made
+        return _dill_pickler()(_Copied(file), PROTOCOL, buffer_callback=in_band, recurse=True, byref=False)
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
         return import_module("dill").Unpickler(io.BytesIO(stream), buffers=buffers).load()
@@ -97,3 +89,28 @@ def _refuse_lock(value: object) -> None:
     # Within an object a new lock does what the old one did. As a result it is to be shared, or else it locks nothing.
     if hasattr(type(value), "acquire") and hasattr(type(value), "release"):
         _refuse(value)
+
+
+@cache
+def _dill_pickler() -> Any:
+    base: Any = import_module("dill").Pickler
+
+    class Pickler(base):  # type: ignore[misc]
+        __module__ = base.__module__  # by which dill knows its own
+
+        def save(self, obj: Any, *args: Any, **kwargs: Any) -> None:
+            if isinstance(obj, _FILES):
+                _refuse(obj)  # it would be opened again by its name, whatever that leads to by then
+            super().save(obj, *args, **kwargs)
+
+    return Pickler
+
+
+class _Copied:
+    """A file that gets bytes: a pickler written in Python hands over views of a buffer that it may let go of."""
+
+    def __init__(self, file: Any) -> None:
+        self._write = file.write
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._write(bytes(data))

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
-from weakref import WeakSet
+from _weakrefset import WeakSet  # as in forking
 
 from memopickle import logs, settings
-from memopickle.background import Background
-from memopickle.catalog import (
-    BadStored,
-    EntryInfo,
-    FunctionStats,
-    Verification,
-    describe,
-    function_names,
-    matches,
-)
 from memopickle.entry import EXCEPTION, VALUE, Codec
 from memopickle.errors import ConfigurationError
 from memopickle.events import teller
 from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
-from memopickle.flight import Flights
 from memopickle.forking import Guard
 from memopickle.function import CachedFunction, decorate
 from memopickle.options import Options
@@ -28,15 +16,18 @@ from memopickle.secret import find_secrets
 from memopickle.serializers import PICKLE
 from memopickle.storekey import function_part, namespace_part
 from memopickle.stores.base import Store
-from memopickle.stores.memory import MemoryStore
+from memopickle.typed import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
     from typing import Unpack
 
     from memopickle.aio.function import AsyncCachedFunction, Decorator
+    from memopickle.background import Background
+    from memopickle.catalog import EntryInfo, FunctionStats, Verification
     from memopickle.events import Event
     from memopickle.explain import MissReport
+    from memopickle.flight import Flights
     from memopickle.memo import Memo
     from memopickle.options import OptionValues
     from memopickle.serializers import Serializer
@@ -81,14 +72,14 @@ class Cache:
         self.store = store
         self.namespace = namespace
         self.clock = clock
-        self.flights = Flights()
-        self.background = Background()
         #: Tells the hooks, None where there are none: no event is built for nobody.
         self.emit = teller(on_event)
         if self.emit is not None:
             from memopickle.evictions import tell_evictions  # for those who have hooks
 
             tell_evictions(self)
+        self._flights: Flights | None = None
+        self._background: Background | None = None
         self._book: Book | None = None
         self._defaults = Options(**defaults)
         self._signers: list[Signer] | None = None if secret is None else find_secrets(secret)
@@ -145,10 +136,14 @@ class Cache:
 
     def functions(self) -> list[str]:
         """Return the names (``module:qualname``) of the functions that have entries here, sorted."""
+        from memopickle.catalog import function_names  # for those who ask
+
         return sorted({name for name in function_names(self.store, self._prefix()).values() if name})
 
     def entries(self, function: object = None) -> Iterator[EntryInfo]:
         """Iterate over what is stored, of all functions or of one (object, dotted name or wildcard); see EntryInfo."""
+        from memopickle.catalog import describe  # for those who ask
+
         for prefix in self._prefixes(function):
             for key in self.store.keys(prefix):
                 info = describe(self.store, key)
@@ -192,6 +187,8 @@ class Cache:
     def verify(self) -> Verification:
         """Check every signature; nothing is unpickled, and nothing removed."""
         from memopickle.audit import Auditor, State  # for those who ask
+        from memopickle.catalog import BadStored, Verification
+        from memopickle.stores.memory import MemoryStore
 
         auditor = Auditor(self.store, self._known_signers())
         good, bad = 0, []
@@ -239,6 +236,24 @@ class Cache:
         self.store.close()
 
     @property
+    def flights(self) -> Flights:
+        """The computations under way. Internal."""
+        from memopickle.flight import Flights  # at the first miss, or clear
+
+        with _guard:
+            self._flights = self._flights or Flights()
+            return self._flights
+
+    @property
+    def background(self) -> Background:
+        """The recomputations in the background. Internal."""
+        from memopickle.background import Background  # at the first miss
+
+        with _guard:
+            self._background = self._background or Background()
+            return self._background
+
+    @property
     def book(self) -> Book:
         """The statistics of this cache. Internal."""
         from memopickle.stats import Book  # at the first call, or for those who ask
@@ -259,6 +274,8 @@ class Cache:
         if function is None:
             yield self._prefix()
         elif isinstance(function, str):
+            from memopickle.catalog import function_names, matches  # for those who ask
+
             # Entries tell the names; but a function whose first value is still being computed has none.
             called = {memo.keys.prefix: memo.name for memo in list(self._memos)}
             for part, name in {**function_names(self.store, self._prefix()), **called}.items():
@@ -278,6 +295,8 @@ class Cache:
         return self.store.clear(prefix)
 
     def _is_old(self, key: str, limit: int | None, expired: bool, now: int) -> bool:
+        from memopickle.catalog import describe  # for those who ask
+
         info = describe(self.store, key)
         if info is None:
             return False

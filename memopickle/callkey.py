@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
@@ -17,6 +16,7 @@ from memopickle.fingerprint import NO_VALUES
 from memopickle.serializers import PICKLE, serializer_name
 from memopickle.signing import frame
 from memopickle.storekey import function_part, join, variant_part
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.entry import HEADER, read_header, read_metadata
 from memopickle.errors import BadEntryError
 from memopickle.expiry import NEVER, SECOND
 from memopickle.storekey import function_part
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

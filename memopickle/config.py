@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, WeakValueDictionary
+from _weakrefset import WeakSet  # as in forking
 
 from memopickle import settings as settings_file
 from memopickle.cache import Cache
@@ -12,10 +11,11 @@ from memopickle.errors import ConfigurationError, StoreError, UnavailableError
 from memopickle.forking import Guard
 from memopickle.stores.base import Store
 from memopickle.stores.directory import DirectoryStore
-from memopickle.stores.urls import open_store
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from weakref import WeakValueDictionary
 
     from memopickle.function import CachedFunction
     from memopickle.projecttable import ProjectTable
@@ -26,7 +26,7 @@ _guard = Guard()  # of everything below
 _default: Cache | None = None
 _followers: WeakSet[CachedFunction[..., Any]] = WeakSet()
 #: By the id of the store, which the cache keeps alive.
-_by_store: WeakValueDictionary[int, Cache] = WeakValueDictionary()
+_by_store: WeakValueDictionary[int, Cache] | None = None
 
 
 class ProjectsCache(Cache):
@@ -89,13 +89,18 @@ def as_store(store: Store | str | os.PathLike[str]) -> Store:
     if isinstance(store, Store):
         return store
     if isinstance(store, str) and ":" in store.replace(":\\", ""):
-        return open_store(store)
+        return _by_url(store)
     return DirectoryStore(store)
 
 
 def cache_of(store: Store) -> Cache:
     """Return the cache of a store given to ``cached(store=...)``: one for all functions that name this object."""
+    global _by_store  # noqa: PLW0603
+    from weakref import WeakValueDictionary  # where a store is given
+
     with _guard:
+        if _by_store is None:
+            _by_store = WeakValueDictionary()
         cache = _by_store.get(id(store))
         if cache is None:
             cache = _by_store[id(store)] = Cache(store)
@@ -116,10 +121,16 @@ class _UserDirectory(DirectoryStore):
 
 def _default_store() -> Store:
     if url := os.environ.get("MEMOPICKLE_STORE"):
-        return open_store(url)
+        return _by_url(url)
     if path := os.environ.get("MEMOPICKLE_DIR"):
         return DirectoryStore(path)
     return _project_store() or _users_store()
+
+
+def _by_url(url: str) -> Store:
+    from memopickle.stores.urls import open_store  # where a URL is configured
+
+    return open_store(url)
 
 
 def _project_store() -> Store | None:
@@ -134,7 +145,7 @@ def _project_store() -> Store | None:
 
 def _named_store(table: ProjectTable) -> Store | None:
     if table.store:
-        return open_store(table.store)
+        return _by_url(table.store)
     return DirectoryStore(table.dir) if table.dir else None
 
 

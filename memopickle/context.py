@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from memopickle.cache import Cache
     from memopickle.counts import Counts
     from memopickle.faces import Face
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from memopickle.options import Options
     from memopickle.trouble import Trouble
 
-__all__ = ["Context"]
+__all__ = ["Call", "Context"]
 
 
 class Context(NamedTuple):
@@ -27,3 +29,13 @@ class Context(NamedTuple):
     counts: Counts
     trouble: Trouble
     listener: Listener
+
+
+class Call(NamedTuple):
+    """One call that missed."""
+
+    key: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    #: Makes the entry's metadata, of the arguments as they were before the call.
+    metadata: Callable[[], bytes]

@@ -23,27 +23,42 @@ if TYPE_CHECKING:
 
     Part = tuple[str, Any]
 
-__all__ = ["explained"]
+__all__ = ["Explainer"]
 
 #: How often pickling is tried at most, and how deep the search goes.
 _TRIES = 500
 _DEEPEST = 50
+#: Errors that say what is wrong already, or that are not of a part.
+_OTHERS = (UnstorableError, MemopickleError, OSError, RecursionError, MemoryError)
 
 
-def explained(error: Exception, value: object, serializer: ResultSerializer) -> Exception:
-    """Return the error that is to be told: one that names the part at fault and the cure, or the error as it is."""
-    if isinstance(error, UnstorableError | MemopickleError | OSError | RecursionError | MemoryError):
-        return error
-    if not isinstance(serializer, PickleSerializer | ByValueSerializer):
-        return error
-    search = _Search(serializer.encode, by_value=isinstance(serializer, ByValueSerializer))
-    try:
-        found = search.find(value, [])
-    except Exception:  # noqa: BLE001  the search asks the user's objects for their parts
-        return error
-    if found is None:
-        return error
-    return UnstorableError(f"{joined(found.steps)}: {found.reason}; {_advice(found)}; see {PAGE}")
+class Explainer:
+    """Explains why results of one function can't be stored; searches once for each error. Safe between threads."""
+
+    def __init__(self, serializer: ResultSerializer) -> None:
+        self._serializer = serializer
+        self._by_value = isinstance(serializer, ByValueSerializer)
+        self._searches = isinstance(serializer, PickleSerializer | ByValueSerializer)
+        self._known: set[str] = set()
+
+    def explained(self, error: Exception, value: object) -> Exception:
+        """Return the error to be told: where it is new, one that names the part at fault, and the cure.
+
+        An error that is not the value's fault is returned as it is.
+        """
+        if not self._searches or isinstance(error, _OTHERS):
+            return error
+        try:
+            text = f"{type(error).__name__}: {error}"
+            if text in self._known:
+                return UnstorableError(f"{error}; see {PAGE}")
+            found = _Search(self._serializer.encode, by_value=self._by_value).find(value, [])
+        except Exception:  # noqa: BLE001  the search asks the user's objects for their parts
+            return error
+        if found is None:
+            return error
+        self._known.add(text)
+        return UnstorableError(f"{joined(found.steps)}: {found.reason}; {_advice(found)}; see {PAGE}")
 
 
 class _Found(NamedTuple):
@@ -57,7 +72,7 @@ def _advice(found: _Found) -> str:
     if isinstance(found.part, type | FunctionType) or "<local" in found.reason:
         return "define it at the top of a module, or use serializer='cloudpickle'"
     if found.steps:
-        return f"leave it out in __getstate__{f', or {advice}' if advice else ''}"
+        return f"leave it out in __getstate__{', or ' * bool(advice)}{advice}"
     return advice or "return something that can be pickled"
 
 

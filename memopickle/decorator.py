@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
-
 from memopickle.config import as_store, cache_of, default_cache, follow
 from memopickle.function import CachedFunction, decorate
 from memopickle.options import Options
+from memopickle.typed import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 if TYPE_CHECKING:
     import os
@@ -53,7 +52,7 @@ def cached(
         store: where results are kept: a store, a store URL, or the path of a directory. None: the default cache.
         options: see below.
 
-    Options:
+    Keyword Args:
         ttl: how long a result may be used: seconds, a timedelta, text such as ``"90s"``, ``"1h30m"``, ``"7d"``, None
             (for ever), or a callable of the result that returns one of these. It is applied when reading, so a
             shorter one takes effect on what is stored; a callable's answer is recorded when storing. 0: nothing is

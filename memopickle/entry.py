@@ -13,10 +13,8 @@ from __future__ import annotations
 import struct
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from memopickle.buffers import PLAIN, ROW, Part, Source, Stored, aligned, check_buffers, rows, writable
-from memopickle.compression import algorithm_name, find_compression
 from memopickle.errors import BadPayloadError, BadSignatureError, UnknownFormatError
 from memopickle.header import (
     CODE_SIZE,
@@ -39,10 +37,12 @@ from memopickle.outofband import is_plain
 from memopickle.pages import LARGE
 from memopickle.serializers import PickleSerializer
 from memopickle.signing import MAC_SIZE, Mac, Signer, frame, same_digest
+from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from memopickle.compression import Compression
     from memopickle.serializers import Serializer
 
     Blob = bytes | bytearray | memoryview
@@ -174,7 +174,7 @@ class Codec:
         self.loads: Callable[[Any], Any] = partial(serializer.decode, buffers=())
         if isinstance(serializer, PickleSerializer):
             self.loads = serializer.loads
-        self._compression = find_compression(compress)
+        self._compression = None if compress is None else _find_compression(compress)
         number = self._compression.number if self._compression else 0
         self._prefixes = {kind: prefix(kind, number) for kind in kinds}
         #: How an entry that is read may begin, and whether it is an exception then.
@@ -261,6 +261,8 @@ class Codec:
         if found.kind not in self._prefixes:
             raise UnknownFormatError(f"this is not an entry of the kind that is read here, but of kind {found.kind}")
         expected = self._compression.name if self._compression else None
+        from memopickle.compression import algorithm_name
+
         raise UnknownFormatError(f"compressed with {algorithm_name(found.compression)}, where compress={expected!r}")
 
     def _sealed(self, key: str, start: bytes, facts: Facts, stream: Part, parts: Sequence[Part]) -> list[Blob]:
@@ -290,3 +292,9 @@ def _framed_key(key: str) -> bytes:
     raw = key.encode("ascii")
     size = len(raw)
     return (_USUAL if size == _USUAL_SIZE else size.to_bytes(8, "little")) + raw
+
+
+def _find_compression(name: str) -> Compression | None:
+    from memopickle.compression import find_compression  # where something is compressed
+
+    return find_compression(name)

@@ -7,9 +7,9 @@ An event is built only where a hook is registered. ``function`` is the readable 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.notices import warn_once
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

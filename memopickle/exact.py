@@ -6,8 +6,7 @@ found before they are written, and refused with their place: ``result['rows'][3]
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 from memopickle.unstorable import UnstorableError, cure, named
 from memopickle.valuepath import item, joined
 

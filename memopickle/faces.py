@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
 
 from memopickle.expiry import NEVER, SECOND
 from memopickle.header import EXCEPTION
@@ -11,6 +10,7 @@ from memopickle.serializers import PickleSerializer, in_process
 from memopickle.stores.files import close
 from memopickle.stores.mapped import MappedFile
 from memopickle.stores.memory import MemoryStore, Record
+from memopickle.typed import TYPE_CHECKING, Any, Protocol
 from memopickle.unstorable import PAGE, UnstorableError, cure, named
 
 if TYPE_CHECKING:

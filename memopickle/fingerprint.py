@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -12,6 +11,7 @@ from memopickle.code.constants import framed
 from memopickle.errors import ConfigurationError, UnkeyableError
 from memopickle.identity import Identity, readable_name, unveil
 from memopickle.keys import digest
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,10 +11,10 @@ import copy
 import threading
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
 from memopickle.forking import renew_in_child
 from memopickle.locks import NoLock, real_clock
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +37,8 @@ class Flight:
     """One computation under way in this process, and what it holds until it ends."""
 
     __slots__ = (
-        "_done", "_publishing", "_wakes", "abandoned", "dropped", "error", "failed", "held", "key", "lock", "owner",
-        "writer",
+        "_done", "_publishing", "_wakes", "abandoned", "by_hand", "dropped", "error", "failed", "held", "key", "lock",
+        "owner", "writer",
     )  # fmt: skip
 
     def __init__(self, key: str, owner: Flights) -> None:
@@ -52,6 +52,8 @@ class Flight:
         self.error: Exception | None = None
         #: Whether the function raised and an expired value was used instead.
         self.failed = False
+        #: Whether it was asked for by hand: its outcome replaces whatever is stored.
+        self.by_hand = False
         #: Whether the task that led it was cancelled: one of those who joined goes on in its place.
         self.abandoned = False
         #: True once its key was cleared or invalidated: the value must not be left in the store.

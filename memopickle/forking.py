@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
-from typing import Protocol
-from weakref import WeakSet
+from _weakrefset import WeakSet  # what weakref re-exports among much else, and threading imports too
+
+from memopickle.typed import Protocol
 
 __all__ = ["Guard", "Renewable", "renew_in_child"]
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from memopickle.byvalue import CloudpickleSerializer, DillSerializer
-from memopickle.dataformats import JsonSerializer, MsgpackSerializer
 from memopickle.errors import ConfigurationError
 from memopickle.serializers import PickleSerializer
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +15,7 @@ __all__ = ["open_serializer"]
 
 #: The packages that are not ours; each is an extra of the same name.
 _PACKAGES = ("cloudpickle", "dill", "msgpack")
+_BY_VALUE = ("cloudpickle", "dill")
 
 
 class _Whole:
@@ -49,11 +47,13 @@ def open_serializer(chosen: str | PickleSerializer | UserSerializer) -> ResultSe
         return _Whole(chosen)
     if chosen in _PACKAGES:
         _require(chosen)
-    if chosen == CloudpickleSerializer.name:
-        return CloudpickleSerializer()
-    if chosen == DillSerializer.name:
-        return DillSerializer()
-    return _Whole(JsonSerializer() if chosen == JsonSerializer.name else MsgpackSerializer())
+    if chosen in _BY_VALUE:
+        from memopickle import byvalue  # what is chosen is imported, and nothing else
+
+        return byvalue.CloudpickleSerializer() if chosen == "cloudpickle" else byvalue.DillSerializer()
+    from memopickle import dataformats
+
+    return _Whole(dataformats.JsonSerializer() if chosen == "json" else dataformats.MsgpackSerializer())
 
 
 def _require(package: str) -> None:

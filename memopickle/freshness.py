@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import os
 from math import log
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.expiry import NEVER, is_fresh
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar, overload
 
 from memopickle import switch
 from memopickle.binder import check_ignored
@@ -11,6 +10,7 @@ from memopickle.errors import UnavailableError
 from memopickle.notices import warn_once
 from memopickle.options import Options, Unset
 from memopickle.settings import is_disabled
+from memopickle.typed import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar, overload
 from memopickle.wrapping import check_function, imitate, is_async, named
 
 if TYPE_CHECKING:

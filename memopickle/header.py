@@ -23,10 +23,10 @@ bytes  type  field (little-endian)
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.errors import UnknownFormatError
 from memopickle.expiry import NEVER
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     Blob = bytes | bytearray | memoryview

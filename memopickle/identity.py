@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
 
 from memopickle.code import code_digest
 from memopickle.code.constants import encode_constant, framed
@@ -12,6 +11,7 @@ from memopickle.code.describe import full_name
 from memopickle.code.origin import is_partial, is_project, is_standard_library, module_name_of
 from memopickle.errors import UnkeyableError
 from memopickle.keys import digest
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

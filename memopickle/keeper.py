@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.entry import CODE_SIZE, EXCEPTION, VALUE, Facts
 from memopickle.events import NotStored, Stored
@@ -12,11 +11,13 @@ from memopickle.failures import freeze, thaw
 from memopickle.formats import open_serializer
 from memopickle.locks import undisturbed
 from memopickle.serializers import in_process
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memopickle.context import Context
+    from memopickle.culprit import Explainer
     from memopickle.flight import Flight
     from memopickle.stores.base import Writer
 
@@ -46,6 +47,7 @@ class Keeper:
         self._freshness = context.freshness
         self._store_if = context.options.store_if
         self._serializer = open_serializer(context.options.serializer)
+        self._explainer: Explainer | None = None
         self._code = context.freshness.code or bytes(CODE_SIZE)
         self._trouble = context.trouble
 
@@ -114,9 +116,11 @@ class Keeper:
     def _explained(self, error: Exception, computed: Computed) -> Exception:
         if computed.raised:
             return error
-        from memopickle.culprit import explained  # for the results that can't be stored
+        if self._explainer is None:
+            from memopickle.culprit import Explainer  # for the results that can't be stored
 
-        return explained(error, computed.value, self._serializer)
+            self._explainer = Explainer(self._serializer)
+        return self._explainer.explained(error, computed.value)
 
     def _failed(self, key: str, error: Exception) -> None:
         try:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from memopickle import logs
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memopickle.cache import Cache

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from memopickle.errors import LockTimeoutError
 from memopickle.lockfile import LockFile
+from memopickle.typed import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

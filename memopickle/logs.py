@@ -5,11 +5,10 @@ A program that never imported ``logging`` never set it up, so nothing is importe
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import TYPE_CHECKING, Any
 
 from memopickle.events import teller
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +67,8 @@ def _sentence(event: Event) -> str:
 
 
 def _words(kind: str) -> str:
+    import re  # for those who read the log
+
     return _WORDS.get(kind) or re.sub("(?<=.)(?=[A-Z])", " ", kind).lower()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.errors import BadEntryError, BadPayloadError
 from memopickle.events import BadEntry, Hit, Miss
 from memopickle.expiry import SECOND, microseconds
 from memopickle.failures import Failure, thaw
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from memopickle.context import Context
@@ -106,6 +106,17 @@ class Lookup:
         except Exception as error:  # noqa: BLE001
             self._trouble.unreadable(key, error)
         return None
+
+    def is_of_use(self, key: str) -> bool:
+        """Tell whether a stored value may be used, now or where computing it anew fails."""
+        found = self.any_entry(key)
+        if found is None or found.raises:
+            return False
+        reason = self.stale(found)
+        window = self._freshness.window
+        return not reason or (
+            reason == "expired" and self._freshness.is_within(window, found, microseconds(self._clock))
+        )
 
     def fallback(self, key: str) -> Any:
         """Return an expired value that may be used because computing it anew failed, else MISSING."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from memopickle import switch
-from memopickle.context import Context
+from memopickle.context import Call, Context
 from memopickle.counts import Counts
 from memopickle.entry import CODE_SIZE
 from memopickle.errors import BadEntryError
@@ -16,11 +14,11 @@ from memopickle.listener import Listener
 from memopickle.lookup import MISS, MISSING, SPECIAL, Lookup
 from memopickle.options import Unset
 from memopickle.quick import KeyHits, MemoryHits, QuickTable, quick_call
-from memopickle.runner import Call, Runner
 from memopickle.serializers import PickleSerializer
 from memopickle.stores.base import Wrapper
 from memopickle.stores.memory import MemoryStore, Shortcut
 from memopickle.trouble import Trouble
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from memopickle.faces import Face, Found
     from memopickle.fingerprint import Fingerprint
     from memopickle.options import Options
+    from memopickle.runner import Runner
 
 __all__ = ["Memo", "StoredResult"]
 
@@ -87,7 +86,7 @@ class Memo:
         self.lookup = Lookup(context)
         self._memory_hits = self._find_memory()
         self._learns = keys.by is None and self.ttl != 0
-        self.runner = Runner(function, context, self.lookup, keys)
+        self._runner: Runner | None = None
 
     # -- the call ------------------------------------------------------------------------------------------------
 
@@ -112,7 +111,22 @@ class Memo:
 
     def _other(self, found: Any, call: Call) -> Any:
         """Return the value of a call where a look found something else."""
-        return self.runner.missed(call) if found is MISSING else self.runner.special(found, call)
+        try:
+            runner = self.runner
+        except (ImportError, OSError) as error:  # no descriptors left to import what a miss needs
+            self.context.trouble.unwritable(call.key, error)
+            return self._plain(call.args, call.kwargs)
+        return runner.missed(call) if found is MISSING else runner.special(found, call)
+
+    @property
+    def runner(self) -> Runner:
+        """What runs the function, made at the first miss: a process that is only hit does without all that it needs."""
+        if self._runner is None:
+            from memopickle.runner import Runner
+
+            # Two threads may both get here: what they share in flight is the cache's.
+            self._runner = Runner(self.function, self.context, self.lookup, self.keys)
+        return self._runner
 
     def quick_call(self) -> Callable[..., Any] | None:
         """Make a function that answers hits of plain arguments quickly, None where there can't be one."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from memopickle.expiry import microseconds
 from memopickle.keeper import Computed
 from memopickle.lookup import MISSING
 from memopickle.notices import warn_once
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memopickle.callkey import CallKeys

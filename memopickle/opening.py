@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from memopickle.callkey import CallKeys
 from memopickle.faces import Face, MappedFace, ObjectFace, SignedFace
@@ -14,6 +13,7 @@ from memopickle.notices import warn_once
 from memopickle.stores.base import Wrapper
 from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.memory import MemoryStore
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any
 
 from memopickle.compression import ALGORITHMS
 from memopickle.errors import ConfigurationError
 from memopickle.expiry import SECOND, parse_duration, parse_ttl
 from memopickle.serializers import NAMES, PICKLE, PickleSerializer
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable

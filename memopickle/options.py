@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypedDict
-
 from memopickle.errors import ConfigurationError
 from memopickle.optionchecks import check_option, check_steps
 from memopickle.serializers import PICKLE
+from memopickle.typed import TYPE_CHECKING, Any, Final, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -115,6 +114,8 @@ class Options:
             setattr(self, name, value if value is UNSET else check_option(name, value))
         if "migrate" in given and "version" in given:
             check_steps(self.migrate, self.version)
+        if callable(given.get("ttl")) and given.get("exceptions") and given.get("exception_ttl", UNSET) is UNSET:
+            raise ConfigurationError("ttl is a callable of the result, which an exception is not: give exception_ttl=")
 
     def over(self, defaults: Options) -> Options:
         """Return these options, completed by ``defaults`` and then by the library's own."""

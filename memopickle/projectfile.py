@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.errors import ConfigurationError
 from memopickle.notices import warn_once
 from memopickle.stores.files import POSIX, READ_FLAGS, close, read_rest
+from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

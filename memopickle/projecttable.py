@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from memopickle.errors import ConfigurationError
 from memopickle.options import Options, OptionValues
 from memopickle.projectfile import PYPROJECT
 from memopickle.tomllines import line_of
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -49,6 +49,8 @@ class Purpose:
     ) -> None:
         self._parts = signers, namespace, serializer, name
         self._kind = kind
+        #: The name of the serializer.
+        self.serializer = serializer.name
         self._codecs: dict[str | None, Codec] = {}
 
     def encode(self, key: str, value: Any, facts: Facts, compress: str | None = None) -> list[Blob]:

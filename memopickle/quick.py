@@ -8,14 +8,13 @@ tests/test_quick.py shows. Where the store is this process's memory, it also loo
 
 from __future__ import annotations
 
-import pickle
-import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from memopickle import pickling as pickle
 from memopickle import switch
 from memopickle.expiry import SECOND, SKEW, wall_clock
 from memopickle.lookup import SPECIAL
+from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,6 +219,8 @@ def _source(body: str, binder: Binder) -> str:
         "ARGS": "".join(f"{name}, " for name in positional),
         "CALL": ", ".join([*positional, *(f"{name}={name}" for name in by_name)]),
     }
+    import re  # the fourth call of a function is not its process's first
+
     return re.sub("|".join(parts), lambda found: parts[found[0]], body)
 
 

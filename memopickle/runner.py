@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from memopickle.failures import Failure
 from memopickle.flight import Flight, longest_wait, twin
 from memopickle.locks import real_clock, take
 from memopickle.lookup import MISSING, Overdue
 from memopickle.steps import Call, Steps, since
+from memopickle.typed import Any
 
 __all__ = ["Call", "Runner"]
 
@@ -24,8 +24,10 @@ class Runner(Steps):
     def refresh(self, call: Call) -> Any:
         """Compute and store now, whatever is stored or under way."""
         self._counts.misses += 1
-        mine = self._flights.launch(Flight(call.key, self._flights), joinable=False)
+        mine = Flight(call.key, self._flights)
+        mine.by_hand = True
         try:
+            self._flights.launch(mine, joinable=False)
             return self._run(mine, call)
         finally:
             mine.end()

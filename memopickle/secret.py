@@ -8,15 +8,14 @@ use with 32 random bytes, readable by this user only, never beside the entries.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from memopickle.errors import SecretError, UnavailableError
 from memopickle.signing import Signer, make_signer
 from memopickle.stores.files import POSIX, READ_FLAGS, WRITE_FLAGS, keep_private, make_directories, write_all
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -223,6 +222,8 @@ def _remove_orphans(path: str) -> None:
 
 
 def _is_orphan(entry: os.DirEntry[str], name: str) -> bool:
+    import re  # where a process was killed
+
     if not re.fullmatch(r"\d+\.[0-9a-f]{16}\.tmp", entry.name[len(name) + 1 :]):
         return False
     found = entry.stat(follow_symlinks=False)

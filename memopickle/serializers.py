@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import copyreg
 import io
-import pickle
-import re
 import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from memopickle import pickling as pickle
 from memopickle.errors import BadPayloadError, ConfigurationError
 from memopickle.outofband import with_arrays
+from memopickle.pattern import pattern
+from memopickle.typed import TYPE_CHECKING, Any, NoReturn, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +47,7 @@ PROTOCOL = 5
 #: Smaller buffers stay in the stream: their own digest and alignment would cost more than the copy.
 OUT_OF_BAND = 4096
 
-_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAME = pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 class Serializer(Protocol):
@@ -241,7 +241,9 @@ def _name_of(item: object) -> str:
 
 
 def _written_name(item: object, qualname: str) -> str:
-    module: str = pickle.whichmodule(item, qualname)  # type: ignore[attr-defined]  # what pickle itself asks
+    from pickle import whichmodule  # type: ignore[attr-defined]  # what pickle itself asks
+
+    module: str = whichmodule(item, qualname)
     return f"{module}:{qualname}"
 
 

@@ -7,12 +7,11 @@ file, memopickle's own. Read at the first call, once, and again after ``configur
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
-from memopickle.catalog import matches
 from memopickle.options import Options
 from memopickle.projectfile import find_file
 from memopickle.switch import environment_switch
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,6 +120,7 @@ def is_disabled(function: Callable[..., Any]) -> bool:
 def overrides_of(function: Callable[..., Any], table: ProjectTable) -> Iterator[Override]:
     """Iterate over the overrides for a function, in the order of the file: the later ones win."""
     if table.overrides:
+        from memopickle.catalog import matches
         from memopickle.identity import readable_name  # 15 ms that a disabled cache need not pay
 
         name = readable_name(function)

@@ -4,7 +4,7 @@ A signed value is one entry of kind 3 (docs/reference/entry-format.md). What the
 
 - ``secret``: as for :class:`memopickle.Cache`; by default from the environment, else this user's own secret file.
 - ``name``: what the value is, signed along: read under another name it is refused.
-- ``serializer``: ``"pickle"``, or a :class:`memopickle.PickleSerializer`; the reader's must be the writer's.
+- ``serializer``: as for :func:`memopickle.cached`; the reader's must be the writer's.
 - ``compress``: as for :func:`memopickle.cached`. It need not be told again when reading.
 - ``protocol``: of pickle, 0 to 5, by default 5. Below 5 large arrays are copied into the stream.
 
@@ -26,7 +26,7 @@ from memopickle.errors import BadEntryError, BadSignatureError, ConfigurationErr
 from memopickle.expiry import microseconds, wall_clock
 from memopickle.formats import open_serializer
 from memopickle.optionchecks import check_option
-from memopickle.pages import LARGE, fresh_memory
+from memopickle.pages import LARGE, copied
 from memopickle.purpose import Purpose, needed_secrets
 from memopickle.serializers import PICKLE, PROTOCOL
 from memopickle.signing import make_signer
@@ -64,7 +64,7 @@ def loads(
     data: bytes | bytearray | memoryview, secret: object = None, *, name: str = "", serializer: Any = "pickle"
 ) -> Any:
     """Return the object of signed bytes; its arrays share no memory with them."""
-    purpose = _purpose(needed_secrets(secret), _reading(serializer), name)
+    purpose = _purpose(needed_secrets(secret), _serializer(serializer), name)
     return _decoded(purpose, _private(data), name).value()
 
 
@@ -91,7 +91,7 @@ def load(file: Path | Readable, secret: object = None, *, name: str = "", serial
 
     An open file is left behind the object. A file that holds more than one is for :func:`iter_load`.
     """
-    purpose = _purpose(needed_secrets(secret), _reading(serializer), name)
+    purpose = _purpose(needed_secrets(secret), _serializer(serializer), name)
     if not isinstance(file, str | os.PathLike):
         return _next(file, purpose, name, _place(file))
     with _opened(file) as opened:
@@ -109,7 +109,7 @@ def iter_load(
     A tail that is cut short raises BadSignatureError, once the objects before it were given. Each object is signed by
     itself: that none was removed, repeated or moved is not.
     """
-    purpose = _purpose(needed_secrets(secret), _reading(serializer), name)
+    purpose = _purpose(needed_secrets(secret), _serializer(serializer), name)
     if not isinstance(file, str | os.PathLike):
         yield from _each(file, purpose, name, _place(file))
         return
@@ -131,10 +131,10 @@ def deep_copy(obj: T, *, serializer: Any = "pickle") -> T:
     Unlike :func:`copy.deepcopy`, it does what storing and loading does to an object. See docs/how-to/signed-values.md
     for when either is faster. Classes and functions stay the same ones, and read-only arrays read-only.
     """
-    chosen: Serializer = open_serializer(check_option("serializer", serializer))
+    chosen = _serializer(serializer)
     stream, buffers = chosen.encode(obj)
     pieces: Any = stream if isinstance(stream, list | tuple) else [stream]
-    return cast("T", chosen.decode(b"".join(pieces), [_copied(buffer) for buffer in buffers]))
+    return cast("T", chosen.decode(b"".join(pieces), [copied(buffer) for buffer in buffers]))
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class _OlderPickle:
 
 
 def _writing(serializer: Any, protocol: int | None) -> Serializer:
-    chosen: Serializer = open_serializer(check_option("serializer", serializer))
+    chosen = _serializer(serializer)
     if protocol is None or protocol in (-1, PROTOCOL):
         return chosen
     if isinstance(protocol, bool) or not isinstance(protocol, int) or not 0 <= protocol < PROTOCOL:
@@ -166,9 +166,8 @@ def _writing(serializer: Any, protocol: int | None) -> Serializer:
     return _OlderPickle(protocol)
 
 
-def _reading(serializer: Any) -> Serializer:
-    chosen: Serializer = open_serializer(check_option("serializer", serializer))
-    return chosen
+def _serializer(given: Any) -> Serializer:
+    return open_serializer(check_option("serializer", given))
 
 
 def _purpose(signers: Sequence[Signer], serializer: Serializer, name: str) -> Purpose:
@@ -178,13 +177,20 @@ def _purpose(signers: Sequence[Signer], serializer: Serializer, name: str) -> Pu
 
 
 def _encoded(purpose: Purpose, obj: object, name: str, compress: str | None) -> list[Blob]:
-    metadata = b"{}"
-    if name:
-        import json  # most values have no name
-
-        metadata = json.dumps({"name": name}).encode()
-    facts = Facts(microseconds(wall_clock), metadata=metadata, kind=SIGNED)
+    facts = Facts(microseconds(wall_clock), metadata=_described(name, purpose.serializer), kind=SIGNED)
     return purpose.encode(_KEY, obj, facts, check_option("compress", compress))
+
+
+def _described(name: str, serializer: str) -> bytes:
+    """Return what a reader who is refused can be told; what it says is checked by the signature only."""
+    told = {"name": name} if name else {}
+    if serializer != PICKLE.name:
+        told["serializer"] = serializer
+    if not told:
+        return b"{}"
+    import json  # most values have neither
+
+    return json.dumps(told).encode()
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -194,9 +200,10 @@ def _decoded(purpose: Purpose, data: Blob, name: str, source: Source | None = No
     try:
         return purpose.decode(_KEY, data, source)
     except BadSignatureError as error:
-        told = read_metadata(data).get("name", "")
-        if told != name:
-            raise BadSignatureError(f"it says that it was signed with name={told!r}, not {name!r}") from error
+        told = read_metadata(data)
+        for what, mine, usual in (("name", name, ""), ("serializer", purpose.serializer, PICKLE.name)):
+            if (found := told.get(what, usual)) != mine:
+                raise BadSignatureError(f"it says that it was signed with {what}={found!r}, not {mine!r}") from error
         raise
 
 
@@ -243,10 +250,4 @@ def _private(data: Blob) -> Blob:
     if isinstance(data, bytes):
         return data
     view = memoryview(data).cast("B")
-    return _copied(view) if view.nbytes >= LARGE else bytes(view)
-
-
-def _copied(view: memoryview) -> memoryview:
-    own = fresh_memory(view.nbytes)
-    own[:] = view
-    return own
+    return copied(view) if view.nbytes >= LARGE else bytes(view)

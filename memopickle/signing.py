@@ -8,11 +8,11 @@ from __future__ import annotations
 
 # What hmac re-exports as compare_digest; importing hmac itself would load OpenSSL, 3 ms in a fresh process.
 from _operator import _compare_digest as same_digest
-from typing import TYPE_CHECKING, Protocol
 
 from blake3 import blake3
 
 from memopickle.errors import ConfigurationError
+from memopickle.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from _weakref import ref  # as weakref has it, with much else
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 from memopickle.events import NotStored, Raised, Stored
 from memopickle.forking import Guard
@@ -19,6 +18,7 @@ from memopickle.locks import real_clock
 from memopickle.settings import keeps_statistics
 from memopickle.statsfile import append, read
 from memopickle.tally import Tally, merge
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memopickle.cache import Cache

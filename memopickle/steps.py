@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
+from memopickle.context import Call
 from memopickle.events import LockWait, Raised
 from memopickle.failures import Failure
 from memopickle.flight import Flight
@@ -11,6 +10,7 @@ from memopickle.keeper import Computed, Keeper
 from memopickle.locks import NoLock, real_clock
 from memopickle.lookup import MISSING, QUIET, Overdue
 from memopickle.migration import Migration
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from memopickle.lookup import Lookup
 
 __all__ = ["Call", "Steps", "since"]
-
-
-class Call(NamedTuple):
-    """One call that missed."""
-
-    key: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    #: Makes the entry's metadata, of the arguments as they were before the call.
-    metadata: Callable[[], bytes]
 
 
 class Steps:
@@ -94,7 +84,8 @@ class Steps:
     def _keep_failure(self, flight: Flight, call: Call, error: Exception, cost: int) -> None:
         """Tell that the function raised, and store the exception where that is worth it."""
         self._listener.tell(Raised(self._name, call.key, type(error).__name__))
-        if isinstance(error, self._exceptions):
+        # A value that may still be used is worth more than a failure to compute it anew.
+        if isinstance(error, self._exceptions) and (flight.by_hand or not self._lookup.is_of_use(call.key)):
             self._keeper.keep(Computed(error, cost, call.metadata, raised=True), flight)
 
     def _fallback(self, flight: Flight, call: Call) -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
-from weakref import ref
+from _weakref import ref  # as weakref has it, with much else
 
 from memopickle.events import Miss, NotStored, Raised, Stored
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memopickle.counts import Counts

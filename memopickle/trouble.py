@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from memopickle.errors import BadEntryError, MemopickleError, StoreError
 from memopickle.notices import forget, warn_once
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memopickle.stores.base import Store

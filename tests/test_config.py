@@ -99,10 +99,10 @@ class TestDecoratingDoesNothing:
     def test_a_hundred_functions_open_no_file_and_import_no_module(self, tmp_path):
         program = (
             "import sys, memopickle\n"
+            "from memopickle import Cache, DirectoryStore, ShelveStore, MemoryStore, cached\n"
             "before, opened = set(sys.modules), []\n"
             "sys.addaudithook(lambda event, args: opened.append(args) if event in ('open', 'os.mkdir') else None)\n"
             "functions = [memopickle.cached(ttl='1h')(lambda x: x) for _ in range(100)]\n"
-            "from memopickle import Cache, DirectoryStore, ShelveStore, MemoryStore\n"
             "for store in (DirectoryStore('d'), ShelveStore('s'), MemoryStore()):\n"
             "    Cache(store, namespace='n').cached(lambda x: x)\n"
             "print(opened, set(sys.modules) - before)\n"

@@ -89,6 +89,20 @@ def test_equal_values_of_other_types_are_other_calls(cache):
         assert f(value) == name
 
 
+def test_zero_and_minus_zero_are_two_calls(cache):
+    f = cache.cached(lambda a: math.copysign(1, a))
+    for _ in range(10):
+        assert (f(1.0), f(0.0), f(-0.0)) == (1, 1, -1)
+    assert quick(f)
+
+
+def test_equal_tuples_of_other_types_are_other_calls(cache):
+    f = cache.cached(lambda a: type(a[0]).__name__)
+    for value, name in (((1,), "int"), ((True,), "bool"), ((1.0,), "float")) * 5:
+        assert f(value) == name
+    assert quick(f)
+
+
 class Impostor:
     """Claims to be the integer 1 in every way that Python code can."""
 

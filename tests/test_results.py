@@ -187,6 +187,15 @@ def test_a_stored_exception_is_never_served_for_a_value_by_the_quick_way():
             f(1)
 
 
+def test_a_stored_exception_is_never_learned_by_the_quick_way():
+    cache = Cache(MemoryStore())
+    f, calls = raising(cache, lambda: ValueError("no"), exceptions=ValueError)
+    caught(f)
+    (record,) = cache.store.entries.values()
+    assert record.raises
+    assert record.shortcut is None
+
+
 @pytest.mark.parametrize("given", [KeyboardInterrupt, BaseException, (ValueError, SystemExit), "ValueError", [1]])
 def test_only_exceptions_can_be_remembered(cache, given):
     with pytest.raises(ConfigurationError, match="exceptions="):

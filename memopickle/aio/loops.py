@@ -74,8 +74,11 @@ class AsyncioWaiter:
         return timer
 
     def _end(self, woken: bool) -> None:
-        with suppress(RuntimeError):  # the loop was closed, and its tasks with it
+        try:
             self._loop.call_soon_threadsafe(self._settle, woken)
+        except RuntimeError:
+            if not self._loop.is_closed():  # and its tasks with it
+                raise
 
     def _settle(self, woken: bool) -> None:
         if not self._future.done():

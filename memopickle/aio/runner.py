@@ -52,6 +52,7 @@ class AsyncRunner(Steps):
 
     async def missed(self, call: Call) -> Any:
         """Return the value of a call that missed: another's, or computed and stored."""
+        workers.ensure_stack()
         joinable = self._single and not self._flights.is_mine(call.key)
         deadline = _deadline(longest_wait(self._patience))
         while True:
@@ -69,6 +70,7 @@ class AsyncRunner(Steps):
         """Compute and store now, whatever is stored or under way."""
         self._counts.misses += 1
         mine = TaskFlight(call.key, self._flights)
+        mine.by_hand = True
         self._flights.launch(mine, joinable=False)
         return await self._fly(mine, self._run_anew(mine, call))
 
@@ -104,6 +106,7 @@ class AsyncRunner(Steps):
 
     async def _renew(self, call: Call, found: Overdue) -> Any:
         """Compute anew what was found, unless somebody else does, or did; return the newest value known."""
+        workers.ensure_stack()
         mine = TaskFlight(call.key, self._flights)
         if self._flights.launch(mine, joinable=True) is not mine:
             return found.value

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["finished", "in_thread", "submit"]
+__all__ = ["ensure_stack", "finished", "in_thread", "submit"]
 
 #: Threads at most. None of them ever waits for a lock, only for files and servers.
 WORKERS = 16
+#: Frames of stack that we, and what we call, need at most.
+ROOM = 60
 
 
 class Workers:
@@ -57,12 +59,15 @@ def submit(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]
     there = partial(copy_context().run, step, *args, **kwargs)
     try:
         return _workers.pool().submit(there)
+    except RecursionError:
+        raise
     except RuntimeError:  # the interpreter is ending, and starts no thread
         return _done_here(there)
 
 
 async def in_thread(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Have a step done in a thread, and return what it returns."""
+    ensure_stack()
     return await finished(submit(step, *args, **kwargs))
 
 
@@ -72,6 +77,12 @@ async def finished(job: Future[T]) -> T:
     job.add_done_callback(lambda _: waiter.wake())
     await waiter.wait(None)
     return job.result()
+
+
+def ensure_stack(frames: int = ROOM) -> None:
+    """Raise RecursionError here and now where there is little left of the stack, and nothing is begun yet."""
+    if frames:
+        ensure_stack(frames - 1)
 
 
 def _done_here(step: Callable[[], T]) -> Future[T]:

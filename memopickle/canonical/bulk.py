@@ -11,7 +11,6 @@ from __future__ import annotations
 from itertools import chain
 from marshal import dumps
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
 
 from memopickle.canonical.nodes import (
     CHUNK,
@@ -29,6 +28,7 @@ from memopickle.canonical.nodes import (
     scalar,
     start,
 )
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

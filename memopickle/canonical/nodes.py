@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from marshal import dumps
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from blake3 import blake3
+
+from memopickle.typed import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,11 +6,10 @@ docstrings, formatting and the Python version don't matter; else from the byteco
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from memopickle.code.classcode import class_digest
 from memopickle.code.functioncode import function_digest
 from memopickle.code.origin import module_name_of, source_root
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FunctionType

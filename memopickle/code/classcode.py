@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 import sys
 from types import FunctionType
-from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -22,6 +21,7 @@ from memopickle.code.functioncode import DecoratorTest, captured
 from memopickle.code.origin import is_memopickle, is_project, is_standard_library
 from memopickle.code.recent import Recent
 from memopickle.code.syntax import syntax_digest
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,13 +7,13 @@ method must have the code that the definition compiles to, every attribute writt
 from __future__ import annotations
 
 import _ast
-from typing import TYPE_CHECKING
 
 from memopickle.code.bytecode import bytecode_form
 from memopickle.code.constants import encode_constant, is_constant
 from memopickle.code.definition import FUTURE_ANNOTATIONS, future_flags
 from memopickle.code.source import LOCK, source_of
 from memopickle.code.statement import SUITES
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -7,9 +7,9 @@ be compared; what another expression gave is known by its value alone.
 from __future__ import annotations
 
 import _ast
-from typing import TYPE_CHECKING
 
 from memopickle.code.constants import encode_constant, is_constant
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,10 @@ loaded code again; its line may have changed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from memopickle.code.bytecode import bytecode_form
 from memopickle.code.source import LOCK, source_of
 from memopickle.code.statement import first_line
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

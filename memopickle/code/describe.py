@@ -7,11 +7,11 @@ its type and attributes. A C object without attributes counts by its type alone.
 from __future__ import annotations
 
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import TYPE_CHECKING
 
 from memopickle.code.constants import encode_constant, framed, is_constant
 from memopickle.code.functioncode import captured, function_digest
 from memopickle.code.origin import module_name_of
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _ast
 import builtins
-from typing import TYPE_CHECKING
 
 from memopickle.code.bytecode import bytecode_digest
 from memopickle.code.defaults import Defaults
@@ -12,6 +11,7 @@ from memopickle.code.definition import FUTURE_ANNOTATIONS, definitions_of, futur
 from memopickle.code.origin import is_memopickle, is_partial
 from memopickle.code.recent import Recent
 from memopickle.code.syntax import syntax_digest
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

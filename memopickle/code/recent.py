@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Generic, TypeVar
+
+from memopickle.typed import Generic, TypeVar
 
 __all__ = ["Recent"]
 

@@ -2,19 +2,19 @@
 
 A function's first call in a process waits for this, also if its result is stored. Parsing a module of 1,000 lines
 takes 10 ms, so first the few lines around the wanted one are tried. What is found in them is checked by compiling,
-like everything here, so a wrong cut costs time and nothing else.
+like everything here, so a wrong cut costs time and nothing else. No regular expression is used: importing ``re``, and
+compiling some, takes longer than all the rest.
 """
 
 from __future__ import annotations
 
 import _ast
 import os
-import re
-from typing import TYPE_CHECKING, TypeAlias
 
 from memopickle.code.recent import Recent
 from memopickle.code.statement import SUITES, Statement, parse
 from memopickle.forking import Guard
+from memopickle.typed import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,10 +25,6 @@ LOCK = Guard()  # held while statements are compiled: that moves their lines for
 
 _Stamp: TypeAlias = "tuple[int, ...] | int"
 _parsed: Recent[tuple[str, _Stamp], Source] = Recent(8)  # a parsed module of 1,000 lines takes some megabytes
-_NAME = re.compile(rb"[A-Za-z_]\w*")
-_IMPORT = re.compile(rb"^([ \t]*)(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(\([^)]*\)|[^\n#;(]*)", re.MULTILINE)
-_COMMENT = re.compile(rb"#[^\n]*")
-_ENCODING = re.compile(rb"coding[:=](?![ \t]*utf-?8)", re.IGNORECASE)
 _NO_BEGIN = frozenset({b"", b" ", b"\t", b"#", b")", b"]", b"}", b"\r", b"\f", b"\\"})
 
 
@@ -43,7 +39,7 @@ class Source:
         self._guesses: list[list[_ast.stmt]] | None = None
         raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
         lines = raw.split(b"\n")
-        self._lines = lines if isinstance(text, str) or not _ENCODING.search(b"\n".join(lines[:2])) else []
+        self._lines = lines if isinstance(text, str) or _is_utf8(b"\n".join(lines[:2])) else []
 
     def statements(self) -> list[Statement]:
         """Return all top-level statements; none if the text can't be parsed."""
@@ -56,9 +52,9 @@ class Source:
     def pieces(self, line: int) -> Iterator[Statement]:
         """Give what seems to be the top-level statement that holds a line, with different guesses at its context."""
         if self._guesses is None:
-            every = self._imports(rb"[ \t]*")
+            every = self._imports(nested=True)
             # A module that mentions `super` outside of its classes has `super().name` compiled in another way.
-            guesses = dict.fromkeys((self._imports(b""), every, every + b"\nsuper"))
+            guesses = dict.fromkeys((self._imports(nested=False), every, every + b"\nsuper"))
             self._guesses = [_parse_if_possible(text) for text in guesses]
         nodes = _parse_if_possible(self._cut(line))
         for context in self._guesses:
@@ -86,15 +82,38 @@ class Source:
             index -= 1
         return index
 
-    def _imports(self, indentation: bytes) -> bytes:
-        """Return an import statement of the names that the module seems to import."""
-        names = set()
-        for indent, listed in _IMPORT.findall(b"\n".join(self._lines)):
-            if re.fullmatch(indentation, indent):
-                for item in _COMMENT.sub(b"", listed).strip(b"() \t").split(b","):
-                    names.add(item.split()[-1].partition(b".")[0] if item.split() else b"")
-        found = sorted(name for name in names if _NAME.fullmatch(name))
+    def _imports(self, nested: bool) -> bytes:
+        """Return an import statement of the names that the module seems to import; ``nested``: in its blocks too."""
+        names: set[bytes] = set()
+        in_brackets = False
+        for line in self._lines:
+            if not in_brackets and (b"import" not in line or (line[:1] in (b" ", b"\t") and not nested)):
+                continue
+            listed = (line if in_brackets else _listed(line)).partition(b"#")[0].partition(b";")[0]
+            in_brackets = (in_brackets or listed[:1] == b"(") and b")" not in listed
+            names.update(map(_bound_name, listed.partition(b")")[0].lstrip(b"(").split(b",")))
+        found = sorted(name for name in names if name.decode("ascii", "replace").isidentifier())
         return b"import " + b", ".join(found) if found else b""
+
+
+def _listed(line: bytes) -> bytes:
+    """Return what follows ``import`` in a line that begins an import statement, ``b""`` for any other."""
+    words = line.split(None, 3)
+    if words[:1] == [b"import"]:
+        return b" ".join(words[1:])
+    return words[3] if len(words) > 3 and (words[0], words[2]) == (b"from", b"import") else b""  # noqa: PLR2004
+
+
+def _bound_name(item: bytes) -> bytes:
+    """Return the name that ``package.module`` or ``thing as name`` binds."""
+    words = item.split()
+    return words[-1].partition(b".")[0] if words else b""
+
+
+def _is_utf8(start: bytes) -> bool:
+    """Tell whether the first lines of a file declare no other encoding."""
+    declared = start.lower().replace(b"=", b":").split(b"coding:")[1:]
+    return all(rest.lstrip(b" \t").startswith((b"utf-8", b"utf8")) for rest in declared)
 
 
 def _parse_if_possible(text: str | bytes) -> list[_ast.stmt]:

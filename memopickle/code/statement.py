@@ -9,7 +9,8 @@ from __future__ import annotations
 import _ast
 import warnings
 from types import CodeType
-from typing import TYPE_CHECKING, Any, TypeAlias
+
+from memopickle.typed import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import _ast
 import sys
-from typing import TYPE_CHECKING, TypeAlias
 
 from blake3 import blake3
 
 from memopickle.code.constants import encode_constant, framed
+from memopickle.typed import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from memopickle.entry import HEADER, SNAPSHOT, Facts, read_header, read_metadata
+from memopickle.entry import EXCEPTION, HEADER, SNAPSHOT, VALUE, Facts, read_header, read_metadata
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
 from memopickle.locks import undisturbed
-from memopickle.purpose import Purpose, needed_secrets
+from memopickle.purpose import Purpose
+from memopickle.serializers import NameOnly
 from memopickle.snapshots.directory import remove_halves
 from memopickle.snapshots.info import SnapshotInfo, describe_state, info_of
 from memopickle.snapshots.names import lock_key, name_part, namespace_digits, new_key, next_sequence
@@ -17,7 +18,7 @@ from memopickle.stores.base import HEAD_SIZE
 from memopickle.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from memopickle.entry import Entry
@@ -26,66 +27,59 @@ if TYPE_CHECKING:
     from memopickle.signing import Signer
     from memopickle.stores.base import Blob, Store
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "Named", "named", "newest_first"]
 
 #: Serializers are named by heads that are not verified yet: no more are kept than this.
 _PURPOSES = 16
 
 
-class _Named:
-    """Stands for a serializer where nothing is made or loaded."""
+class Named(NamedTuple):
+    """The snapshots of one name: what their keys begin with, and what it stands for, if a head tells that."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def encode(self, value: Any) -> tuple[bytes, Sequence[memoryview]]:
-        raise NotImplementedError
-
-    def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview]) -> Any:
-        raise NotImplementedError
+    part: str
+    namespace: str = ""
+    name: str = ""
 
 
 class Archive:
     """The snapshots of one namespace in one store.
 
-    ``serializer``: None for verifying only, those of all serializers. Safe between threads.
+    Args:
+        store: where they are.
+        namespace: of the program that saves them.
+        find_signers: returns the secrets; called when they are first needed.
+        serializer: None for verifying only, those of all serializers.
+
+    Safe between threads.
+
     """
 
-    def __init__(self, store: Store, namespace: str, secret: object, serializer: Serializer | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        namespace: str,
+        find_signers: Callable[[], Sequence[Signer]],
+        serializer: Serializer | None = None,
+    ) -> None:
         self.store = store
         self._namespace = namespace
-        self._secret = secret
+        self._find_signers = find_signers
         self._serializer = serializer
         self._purpose = lru_cache(_PURPOSES)(self._make_purpose)
 
     @cached_property
-    def signers(self) -> list[Signer]:
+    def signers(self) -> Sequence[Signer]:
         """The secrets, looked for when first needed."""
-        return needed_secrets(self._secret)
+        return self._find_signers()
 
     def names(self) -> list[str]:
         """Return the names that there are snapshots of, by what the heads say that belong to them; sorted."""
-        return sorted(filter(None, map(self.name_of, self.parts())))
-
-    def parts(self) -> list[str]:
-        """Return the name parts of the keys of all snapshots."""
-        return sorted(self.store.functions(namespace_digits(self._namespace)))
-
-    def name_of(self, part: str) -> str:
-        """Return the name that a name part was made of, "" if no head of its snapshots tells."""
-        for key in self.of_part(part):
-            name = self.glance(key).name
-            if name and name_part(self._namespace, name) == part:
-                return name
-        return ""
+        found = named(self.store, namespace_digits(self._namespace))
+        return sorted(one.name for one in found if one.name)
 
     def keys(self, name: str) -> list[str]:
         """Return the keys of the snapshots of a name, the newest first."""
-        return self.of_part(name_part(self._namespace, name))
-
-    def of_part(self, part: str) -> list[str]:
-        """Return the keys with this name part, the newest first."""
-        return sorted(self.store.keys(f"{part}/"), reverse=True)
+        return newest_first(self.store, name_part(self._namespace, name))
 
     def locked(self, name: str, limit: float | None) -> AbstractContextManager[KeyLock]:
         """Hold the lock of a name; LockTimeoutError after ``limit`` seconds."""
@@ -95,10 +89,10 @@ class Archive:
         self, name: str, state: object, version: int | str, metadata: dict[str, Any], compress: str | None, now: int
     ) -> SnapshotInfo:
         """Save a state as the newest of its name, whose lock should be held."""
-        serializer = self._serializer or _Named("")
+        serializer = self._serializer or NameOnly("")
         raw, read_back = describe_state(name, self._namespace, serializer.name, version, metadata)
         part = name_part(self._namespace, name)
-        key = new_key(part, next_sequence(self.of_part(part)))
+        key = new_key(part, next_sequence(self.keys(name)))
         facts = Facts(now, metadata=raw, kind=SNAPSHOT)
         chunks = self._purpose(serializer.name).encode(key, state, facts, compress)
         if isinstance(self.store, DirectoryStore):
@@ -131,13 +125,10 @@ class Archive:
     def glance(self, key: str) -> SnapshotInfo:
         """Return what the head of a snapshot says, unverified."""
         try:
-            head = self.store.head(key) or b""
             size = self.store.size(key)
-            if len(head) == HEAD_SIZE and (needed := HEADER.size + read_header(head).metadata_size) > HEAD_SIZE:
-                head = self.store.head(key, min(needed, size)) or b""
-            return info_of("", key, head, size, None)
         except (StoreError, OSError):
-            return info_of("", key, b"", 0, None)
+            size = 0
+        return info_of("", key, _head(self.store, key), size, None)
 
     def delete(self, key: str) -> bool:
         """Remove one snapshot; return whether it was there."""
@@ -164,9 +155,53 @@ class Archive:
     def _make_purpose(self, serializer: str) -> Purpose:
         chosen = self._serializer
         if chosen is None or chosen.name != serializer:
-            chosen = _Named(serializer)
+            chosen = NameOnly(serializer)
         return Purpose("snapshot", SNAPSHOT, self.signers, chosen, self._namespace)
 
 
 def _size(chunks: Sequence[Blob]) -> int:
     return sum(memoryview(chunk).nbytes for chunk in chunks)
+
+
+def named(store: Store, prefix: str = "") -> Iterator[Named]:
+    """Give the names of which a store has snapshots, by their heads; what is not of snapshots is left out.
+
+    A name counts only if it belongs to the keys it was found under, so that a damaged or planted head lends no other.
+    """
+    for part in store.functions(prefix):
+        heads = [_head(store, key) for key in newest_first(store, part)]
+        found = (_named_by(part, head) for head in heads)
+        known = next(filter(None, found), None)
+        if known or not any(map(_is_of_a_cache, heads)):
+            yield known or Named(part)
+
+
+def _named_by(part: str, head: Blob) -> Named | None:
+    told = read_metadata(head)
+    namespace, name = str(told.get("namespace", "")), str(told.get("snapshot", ""))
+    return Named(part, namespace, name) if name and name_part(namespace, name) == part else None
+
+
+def _is_of_a_cache(head: Blob) -> bool:
+    try:
+        return read_header(head).kind in (VALUE, EXCEPTION)
+    except UnknownFormatError:
+        return False
+
+
+def newest_first(store: Store, part: str) -> list[str]:
+    """Return the keys of the snapshots of a name, the newest first."""
+    return sorted(store.keys(f"{part}/"), reverse=True)
+
+
+def _head(store: Store, key: str) -> Blob:
+    """Return the head of an entry with all of its metadata, as far as there is one."""
+    try:
+        head = store.head(key) or b""
+        if len(head) >= HEADER.size:
+            needed = HEADER.size + read_header(head).metadata_size
+            if needed > len(head) == HEAD_SIZE:
+                head = store.head(key, min(needed, store.size(key))) or b""
+    except (StoreError, OSError):
+        return b""
+    return head

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     At = datetime | float | SnapshotInfo | None
 
-__all__ = ["Choice", "Rollback", "plan_rollback"]
+__all__ = ["Choice", "Rollback", "plan_rollback", "roll_back"]
 
 
 class Choice:
@@ -60,6 +60,15 @@ def plan_rollback(archive: Archive, name: str, to: At) -> Rollback:
             return Rollback(keys[: keys.index(key)], info)
     wanted = "before the newest" if to is None else "that you named"
     raise StoreError(f"there is no good snapshot of {name!r} {wanted}; nothing was removed")
+
+
+def roll_back(archive: Archive, name: str, to: At, limit: float | None) -> Rollback:
+    """Do it, under the name's lock, the newest first: killed on the way, what is left is a state of before."""
+    with archive.locked(name, limit):
+        plan = plan_rollback(archive, name, to)
+        for key in plan.doomed:
+            archive.delete(key)
+    return plan
 
 
 def _microseconds(at: datetime | float) -> int:

@@ -15,7 +15,7 @@ from memopickle.errors import ConfigurationError
 from memopickle.signing import frame
 from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE, join
 
-__all__ = ["check_name", "lock_key", "name_part", "namespace_digits", "new_key", "next_sequence"]
+__all__ = ["check_name", "lock_key", "name_part", "namespace_digits", "new_key", "next_sequence", "sequence_of"]
 
 _SEQUENCE_SIZE = 16
 _RANDOM = 24
@@ -47,10 +47,14 @@ def new_key(part: str, sequence: int) -> str:
     return join(part, f"{sequence:0{_SEQUENCE_SIZE}x}{os.urandom(_RANDOM).hex()}", _VARIANT)
 
 
+def sequence_of(key: str) -> int:
+    """Return the number of a snapshot, which grows from one of its name to the next."""
+    return int(key[FUNCTION_SIZE + 1 :][:_SEQUENCE_SIZE], 16)
+
+
 def next_sequence(keys: list[str]) -> int:
     """Return the number after those of the given keys of one name."""
-    numbers = (int(key[FUNCTION_SIZE + 1 :][:_SEQUENCE_SIZE], 16) for key in keys)
-    return 1 + max((number for number in numbers if number < _LAST), default=0)
+    return 1 + max((number for number in map(sequence_of, keys) if number < _LAST), default=0)
 
 
 def lock_key(part: str) -> str:

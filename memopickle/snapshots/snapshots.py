@@ -14,9 +14,10 @@ from memopickle.formats import open_serializer
 from memopickle.notices import warn_once
 from memopickle.optionchecks import check_option, check_steps
 from memopickle.options import UNSET
+from memopickle.purpose import needed_secrets
 from memopickle.snapshots.archive import Archive
 from memopickle.snapshots.checkpoint import Checkpoint
-from memopickle.snapshots.choice import Choice, plan_rollback
+from memopickle.snapshots.choice import Choice, roll_back
 from memopickle.snapshots.directory import SnapshotDirectory
 from memopickle.snapshots.events import SnapshotSaved
 from memopickle.snapshots.loader import Loader
@@ -49,7 +50,7 @@ class Snapshots:
         migrate: ``{1: f}`` makes of a state of version 1 one of version 2 when that is loaded.
         namespace: programs that share a store can be kept apart by it; signed along.
         secret: as for :class:`memopickle.Cache`.
-        serializer: ``"pickle"``, or a :class:`memopickle.PickleSerializer`. What another one saved is not loaded.
+        serializer: as for :func:`memopickle.cached`. What another one saved is not loaded.
         compress: how new snapshots are compressed, as for :func:`memopickle.cached`; what is stored is read anyway.
         lock_timeout: seconds to wait for another's saving or session of the same name; None: as long as it lives.
         on_event: a callable, or several, that gets the records of :mod:`memopickle.snapshots.events`.
@@ -82,7 +83,8 @@ class Snapshots:
         self._lock_timeout: float | None = check_option("lock_timeout", lock_timeout)
         self._tell = cast("Callable[[SnapshotEvent], None] | None", teller(on_event))
         self._clock = clock
-        self._archive = Archive(self.store, namespace, secret, open_serializer(check_option("serializer", serializer)))
+        chosen = open_serializer(check_option("serializer", serializer))
+        self._archive = Archive(self.store, namespace, partial(needed_secrets, secret), chosen)
         self._loader = Loader(self._archive, version, steps, self._tell)
         if secret is not None:
             _ = self._archive.signers  # what is wrong with it is told here
@@ -170,11 +172,8 @@ class Snapshots:
         ``to``: go back to the newest good one up to a time, or to one of :meth:`history`. Returns what is the newest
         then. StoreError if there is no such one: then nothing is removed.
         """
-        with self._turn(name):
-            plan = plan_rollback(self._archive, name, to)
-            for key in plan.doomed:
-                self._archive.delete(key)
-            return plan.target
+        self._open()
+        return roll_back(self._archive, check_name(name), to, self._lock_timeout).target
 
     def delete(self, name: str) -> int:
         """Remove all snapshots of a name, the newest last; return how many there were."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from memopickle.notices import warn_once
 from memopickle.stores.layout import (
@@ -17,6 +16,7 @@ from memopickle.stores.layout import (
     scan,
     shards,
 )
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

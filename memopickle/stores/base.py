@@ -6,21 +6,21 @@ import os
 import stat
 import sys
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
 from memopickle.entry import HEADER, read_header
 from memopickle.errors import StoreError, UnknownFormatError
-from memopickle.locks import FileKeyLock, KeyLock
 from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.files import POSIX, make_directories
+from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
+    from memopickle.locks import KeyLock
     from memopickle.stores.memory import MemoryStore
 
     Blob = bytes | bytearray | memoryview
@@ -206,6 +206,8 @@ class Wrapper(Store):
 
 def user_lock(name: str) -> KeyLock:
     """Return the lock of this name among the processes of this user on this machine."""
+    from memopickle.locks import FileKeyLock  # on a miss only
+
     return FileKeyLock(os.path.join(lock_directory(), f"{_digest(name)}.lock"))
 
 

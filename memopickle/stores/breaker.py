@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-from typing import TYPE_CHECKING
 
 from memopickle.forking import renew_in_child
 from memopickle.locks import real_clock
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
-from typing import TYPE_CHECKING, NoReturn
 
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
-from memopickle.locks import FileKeyLock, KeyLock
-from memopickle.storekey import FUNCTION_SIZE, KEY
-from memopickle.stores.account import Account
-from memopickle.stores.aside import empty, remove_aside, set_aside
+from memopickle.forking import Guard
+from memopickle.storekey import FUNCTION_SIZE, is_key
 from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
-from memopickle.stores.eviction import Evictor, touch
 from memopickle.stores.files import PEEK_FLAGS, READ_FLAGS, close, make_directory, mode_of, read_rest, read_small
-from memopickle.stores.folder import FolderWriter
+from memopickle.stores.lastuse import touch
 from memopickle.stores.layout import (
     ASIDE,
     ENTRY,
@@ -32,19 +27,19 @@ from memopickle.stores.layout import (
     remove_file,
     scan,
 )
-from memopickle.stores.leftovers import remove_leftovers, remove_orphan
-from memopickle.stores.limits import parse_limit, parse_size
 from memopickle.stores.root import check_root, make_root
-from memopickle.stores.summary import summarize
+from memopickle.typed import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from memopickle.locks import KeyLock
+    from memopickle.stores.account import Account
     from memopickle.stores.base import Blob
 
 __all__ = ["DirectoryStore"]
 
-_is_key = KEY.fullmatch
+_guard = Guard()  # of making an account
 #: How many paths are remembered; each is a few hundred bytes.
 _PLACES = 4096
 
@@ -81,8 +76,12 @@ class DirectoryStore(Store):
             raise ConfigurationError(f"path={path!r}: give the directory as text that is not empty, or as a Path")
         self.path = os.path.abspath(os.path.expanduser(text))
         self.ttl = result_ttl(ttl)
-        self.max_bytes = parse_size(max_bytes, "max_bytes")
-        self.max_entries = parse_limit(max_entries, "max_entries")
+        self.max_bytes = self.max_entries = None
+        if max_bytes is not None or max_entries is not None:
+            from memopickle.stores.limits import parse_limit, parse_size  # where there are some
+
+            self.max_bytes = parse_size(max_bytes, "max_bytes")
+            self.max_entries = parse_limit(max_entries, "max_entries")
         self.durable = bool(durable)
         self.mmap = bool(mmap)
         self._set_up()
@@ -90,10 +89,10 @@ class DirectoryStore(Store):
     def _set_up(self) -> None:
         self._places: dict[str, str] = {}
         self._limited = self.max_bytes is not None or self.max_entries is not None
-        self.account = Evictor(self.path, self.max_bytes, self.max_entries) if self._limited else Account(self.path)
+        self._account: Account | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name not in ("account", "_limited", "_places")}
+        return {name: value for name, value in vars(self).items() if name not in ("_account", "_limited", "_places")}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
@@ -111,6 +110,23 @@ class DirectoryStore(Store):
         except OSError as error:
             raise StoreError(f"cannot use the cache directory ({error.strerror})", self.path) from error
         check_root(self.path, found)
+
+    @property
+    def account(self) -> Account:
+        """What the directory holds, as far as this store has to know; made when something changes. Internal."""
+        if self._account is None:
+            with _guard:
+                self._account = self._account or self._make_account()
+        return self._account
+
+    def _make_account(self) -> Account:
+        if not self._limited:
+            from memopickle.stores.account import Account  # for what a hit does without
+
+            return Account(self.path)
+        from memopickle.stores.eviction import Evictor
+
+        return Evictor(self.path, self.max_bytes, self.max_entries)
 
     def get(self, key: str) -> Blob | None:
         path = self.place(key)
@@ -182,6 +198,8 @@ class DirectoryStore(Store):
     def summary(self, prefix: str = "") -> Summary:
         if len(prefix) > FUNCTION_SIZE + 1:
             return super().summary(prefix)
+        from memopickle.stores.summary import summarize  # for those who ask
+
         return summarize(folder.path for folder in self._folders(prefix[:FUNCTION_SIZE]))
 
     def statistics_path(self) -> str | None:
@@ -190,6 +208,10 @@ class DirectoryStore(Store):
     def clear(self, prefix: str = "") -> int:
         if len(prefix) > FUNCTION_SIZE + 1:
             return super().clear(prefix)
+        from collections import Counter
+
+        from memopickle.stores.aside import remove_aside, set_aside
+
         aside, counts = [], Counter[str]()
         for folder in list(self._folders(prefix[:FUNCTION_SIZE])):
             if found := set_aside(self.path, folder.path):
@@ -200,6 +222,9 @@ class DirectoryStore(Store):
         return counts.total()
 
     def prune(self, now: int) -> int:
+        from memopickle.stores.aside import empty
+        from memopickle.stores.leftovers import remove_leftovers, remove_orphan
+
         removed = super().prune(now)
         for entry in list(scan(self.path)):
             if ASIDE.fullmatch(entry.name):
@@ -211,9 +236,13 @@ class DirectoryStore(Store):
         return removed + self.account.settle()
 
     def writer(self, key: str) -> Writer:
+        from memopickle.stores.folder import FolderWriter  # on a miss only
+
         return FolderWriter(self, key)
 
     def lock(self, key: str) -> KeyLock:
+        from memopickle.locks import FileKeyLock  # on a miss only
+
         path = self.place(key)
         if not os.path.isdir(os.path.dirname(path)):
             self.make_folder(os.path.dirname(path))
@@ -224,7 +253,7 @@ class DirectoryStore(Store):
         return self._place(key) if found is None else found
 
     def _place(self, key: str) -> str:
-        if not _is_key(key):
+        if not is_key(key):
             raise ConfigurationError(
                 f"key={key!r}: a store key is 40 hex digits, '/', 64 hex digits, '.', 16 hex digits"
             )

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
 
 from memopickle import logs
 from memopickle.errors import StoreError
@@ -16,16 +15,16 @@ from memopickle.forking import Guard
 from memopickle.notices import warn_once
 from memopickle.stores.account import Account
 from memopickle.stores.files import file_time, is_directory
+from memopickle.stores.lastuse import last_used
 from memopickle.stores.layout import ENTRY, FUNCTION, remove_own_file, scan, shards
 from memopickle.stores.usage import SLICES, Change, Usage, append
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Evictor", "touch"]
+__all__ = ["Evictor"]
 
-#: Nanoseconds during which further hits on an entry are not recorded.
-_HOUR = 3600 * 10**9
 #: Nanoseconds by which a file may be from the future.
 _SKEW = 300 * 10**9
 #: A look ends with the slice in which it has cost this much: 1 for an entry, 4 for a folder.
@@ -240,17 +239,3 @@ def _some_order() -> list[int]:
     # Another in each process, so that together they see everything. The random module would take 5 ms to import.
     start, step = os.urandom(2)
     return [(start + number * (step | 1)) % SLICES for number in range(SLICES)]
-
-
-def last_used(facts: os.stat_result) -> int:
-    """Return when an entry was stored or hit, in nanoseconds, to the hour."""
-    return max(facts.st_atime_ns, facts.st_mtime_ns)
-
-
-def touch(fd: int, path: str, facts: os.stat_result) -> None:
-    """Record a hit on an open entry in its access time, unless it was stored, or that was done, within the hour."""
-    now = file_time()
-    if -_HOUR < now - last_used(facts) < _HOUR:
-        return
-    with suppress(OSError):  # not permitted, read-only: it counts as older than it is
-        os.utime(fd if os.utime in os.supports_fd else path, ns=(now, facts.st_mtime_ns))

@@ -9,9 +9,9 @@ import stat
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from memopickle.pages import LARGE, fresh_memory
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from memopickle.errors import StoreError
 from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.base import Writer
 from memopickle.stores.files import WRITE_FLAGS, close, keep_private, make_directory, replace, write_all
 from memopickle.stores.layout import open_directory, remove_directory, remove_file
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

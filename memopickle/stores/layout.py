@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-from typing import TYPE_CHECKING
+
+from memopickle.pattern import pattern
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from re import Pattern
 
 __all__ = [
     "ASIDE",
@@ -28,15 +30,15 @@ __all__ = [
     "shards",
 ]
 
-FUNCTION = re.compile(r"[0-9a-f]{40}")
-SHARD = re.compile(r"[0-9a-f]{2}")
-ENTRY = re.compile(r"[0-9a-f]{62}\.[0-9a-f]{16}")
-LOCK = re.compile(r"[0-9a-f]{62}\.[0-9a-f]{16}\.lock")
-TEMPORARY = re.compile(r"\.mpk-[0-9a-f]{16}\.tmp")
-ASIDE = re.compile(r"\.mpk-[0-9a-f]{16}\.cleared")
+FUNCTION = pattern(r"[0-9a-f]{40}")
+SHARD = pattern(r"[0-9a-f]{2}")
+ENTRY = pattern(r"[0-9a-f]{62}\.[0-9a-f]{16}")
+LOCK = pattern(r"[0-9a-f]{62}\.[0-9a-f]{16}\.lock")
+TEMPORARY = pattern(r"\.mpk-[0-9a-f]{16}\.tmp")
+ASIDE = pattern(r"\.mpk-[0-9a-f]{16}\.cleared")
 STATISTICS = ".mpk-statistics"
 USAGE = ".mpk-usage"
-USAGE_TEMPORARY = re.compile(r"\.mpk-usage-[0-9a-f]{16}\.tmp")
+USAGE_TEMPORARY = pattern(r"\.mpk-usage-[0-9a-f]{16}\.tmp")
 
 #: Whether names can be relative to an open directory. On Windows a path must do: a folder that is cleared, and made
 #: again, while a value is being computed may receive that value there.
@@ -70,7 +72,7 @@ def shards(folder: str) -> Iterator[os.DirEntry[str]]:
             yield entry
 
 
-def own_files(folder: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+def own_files(folder: str, pattern: Pattern[str]) -> Iterator[tuple[str, str]]:
     """Iterate over (shard, name) of the files whose names fit one of our patterns."""
     for shard in shards(folder):
         for entry in scan(shard.path):

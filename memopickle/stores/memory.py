@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from memopickle.errors import BadPayloadError, ConfigurationError, StoreError
 from memopickle.expiry import SECOND, result_ttl
@@ -16,6 +15,7 @@ from memopickle.locks import KeyLock, NoLock
 from memopickle.serializers import PICKLE
 from memopickle.signing import KEY_ID_SIZE
 from memopickle.stores.base import HEAD_SIZE, Store
+from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

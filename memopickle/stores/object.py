@@ -10,7 +10,7 @@ from memopickle.errors import ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
 from memopickle.locks import KeyLock, NoLock
 from memopickle.notices import warn_once
-from memopickle.storekey import FUNCTION_SIZE, KEY
+from memopickle.storekey import FUNCTION_SIZE, is_key
 from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer, user_lock
 from memopickle.stores.bucket import AlreadyThereError, Bucket, ChangedError, UnsupportedError
 from memopickle.stores.clearlog import ClearLog, Mark, user_log
@@ -179,7 +179,7 @@ class ObjectStore(Store):
         for folder in self.functions(prefix) if short else [prefix[:FUNCTION_SIZE]]:
             for found in self._bucket.objects(folder):
                 # Only what has one of our names: a clear must not take others' objects along.
-                if found["path"].startswith(prefix) and KEY.fullmatch(found["path"]):
+                if found["path"].startswith(prefix) and is_key(found["path"]):
                     yield found
 
     def _remove(self, keys: list[str]) -> int:
@@ -221,6 +221,6 @@ class _ObjectWriter(Writer):
 
 
 def _path(key: str) -> str:
-    if not KEY.fullmatch(key):
+    if not is_key(key):
         raise ConfigurationError(f"key={key!r}: not a store key")
     return key

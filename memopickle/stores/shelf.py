@@ -8,7 +8,6 @@ import os
 import stat
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
 
 from memopickle.errors import ConfigurationError, LockTimeoutError, StoreError
 from memopickle.expiry import result_ttl
@@ -17,6 +16,7 @@ from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE
 from memopickle.stores.base import Store, Writer, lock_directory, user_lock
 from memopickle.stores.breaker import Breaker
 from memopickle.stores.files import make_directories
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, MutableMapping

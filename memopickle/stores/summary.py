@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING
 
 from memopickle.stores.base import Summary
 from memopickle.stores.layout import ENTRY, scan, shards
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import os

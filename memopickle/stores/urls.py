@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 
 from memopickle.errors import ConfigurationError
 from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.memory import MemoryStore
 from memopickle.stores.shelf import ShelveStore
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ import os
 import stat
 from contextlib import suppress
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.stores.files import APPEND_FLAGS, WRITE_FLAGS, close, keep_private, replace, write_all
 from memopickle.stores.layout import USAGE, remove_file
+from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

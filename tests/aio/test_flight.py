@@ -311,7 +311,7 @@ def test_arguments_are_not_kept_alive_by_an_exception(disk):
 
         argument = Argument()
         gone = weakref.ref(argument)
-        with pytest.raises(ValueError, match="^$"):
+        with pytest.raises(ValueError, match=r"^$"):
             await fail(argument)
         del argument
         await asyncio.sleep(0)

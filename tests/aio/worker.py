@@ -12,8 +12,8 @@ import time
 
 from memopickle import Cache, DirectoryStore
 
-now = 1_800_000_000.0
-cache = Cache(DirectoryStore(sys.argv[1]), secret="w" * 32, clock=lambda: now)
+times = [1_800_000_000.0]  # the last is now
+cache = Cache(DirectoryStore(sys.argv[1]), secret="w" * 32, clock=lambda: times[-1])
 LOG = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
@@ -82,8 +82,7 @@ async def leave(number):
 
 
 async def clock(seconds):
-    global now
-    now += seconds
+    times.append(times[-1] + seconds)
 
 
 async def idle():

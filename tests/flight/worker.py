@@ -10,8 +10,8 @@ import time
 
 from memopickle import Cache, DirectoryStore
 
-now = 1_800_000_000.0
-cache = Cache(DirectoryStore(sys.argv[1]), secret="w" * 32, clock=lambda: now)
+times = [1_800_000_000.0]  # the last is now
+cache = Cache(DirectoryStore(sys.argv[1]), secret="w" * 32, clock=lambda: times[-1])
 LOG = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
@@ -65,12 +65,11 @@ def stale(number):
         return len(log.readlines())
 
 
-FUNCTIONS = {f.__name__: f for f in (square, quick, impatient, failing, suicidal, stale)}
+FUNCTIONS = {f.__name__: f for f in (square, quick, impatient, failing, suicidal)}
 
 
 def advance(seconds):
-    global now
-    now += seconds
+    times.append(times[-1] + seconds)
 
 
 def idle():
@@ -79,17 +78,16 @@ def idle():
         os.sched_yield()
 
 
+ORDERS = {"stale": stale, "clock": advance, "idle": idle}
+
+
 def answer(name, *numbers):
     if name == "clear":
         return cache.clear(FUNCTIONS[numbers[0]])
     if name == "invalidate":
         return FUNCTIONS[numbers[0]].cache_invalidate(int(numbers[1]))
-    if name == "stale":
-        return stale(int(numbers[0]))
-    if name == "clock":
-        return advance(float(numbers[0]))
-    if name == "idle":
-        return idle()
+    if name in ORDERS:
+        return ORDERS[name](*map(int, numbers))
     try:
         return [FUNCTIONS[name](int(number)) for number in numbers]
     except ValueError as error:

@@ -3,8 +3,8 @@
 A block that can't be run here says why, in the line above it: ``<!-- not run: needs a server -->``. Of the others
 
 * a ``python`` block with a title is written to the file of that name,
-* the ``python`` blocks without one are parts of one program, which runs at the end of the page, and where a ``text``
-  block follows that shows what it has printed since the last one (if it prints at all),
+* the ``python`` blocks without one are parts of one program, which runs at the end of the page; a ``text`` block shows
+  what they have printed since the last one (if they print at all),
 * of a ``console`` block the lines that begin with ``$ `` are run in bash, and print the lines below them,
 * ``bash`` and ``sh`` blocks are run.
 
@@ -27,6 +27,8 @@ _BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^(?P<indent> *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^ *```$",
     re.DOTALL | re.MULTILINE,
 )
+#: What the program prints where a page shows its output.
+_MARK = "-- shown so far --"
 _PROGRAMS = {"python": "-W error", "python3": "-W error", "memopickle": "-m memopickle", "pytest": "-m pytest -n0"}
 
 
@@ -64,39 +66,36 @@ def run_page(page, folder):
     for block in found:
         if block.reason is None:
             session.take(block)
-    session.run_program("")
+    if session.program:
+        session.run_program()
 
 
 class _Session:
     def __init__(self, folder):
         self.folder = folder
         self.program = ""
-        #: What the program printed at its last run: it is run from its beginning each time.
-        self.shown = ""
+        #: What the parts of the program are to print, one after the other.
+        self.shown = []
         self.environment = _environment(folder)
 
     def take(self, block):
         if block.language == "python" and block.title:
             (self.folder / block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
-            self.program += block.text + "\n"
+            self.program += f"{block.text}\n"
         elif block.language == "text" and "print(" in self.program:
-            self.run_program(block.text)
+            self.shown.append(block.text)
+            self.program += f"print({_MARK!r}, flush=True)\n"
         elif block.language == "console":
             self.converse(block.text)
         elif block.language in {"bash", "sh"}:
             self.command(block.text)
 
-    def run_program(self, expected):
-        """Run the program; what it prints at the end must be as expected."""
-        if not self.program:
-            return
+    def run_program(self):
         (self.folder / "program.py").write_text(self.program, encoding="utf-8")
-        self.shown += expected
-        printed = self.command("python program.py")
-        assert same_output(self.shown, printed), f"the page shows:\n{self.shown}\nprinted:\n{printed}"
-        if not expected:
-            self.program = self.shown = ""
+        *parts, rest = self.command("python -u program.py").split(f"{_MARK}\n")
+        for shown, printed in zip([*self.shown, ""], [*parts, rest], strict=True):
+            assert same_output(shown, printed), f"the page shows:\n{shown}\nprinted:\n{printed}"
 
     def converse(self, text):
         for command, expected in re.findall(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", text, re.MULTILINE):
@@ -117,6 +116,7 @@ def _environment(folder):
     home = folder / "home"
     programs = home / "bin"
     programs.mkdir(parents=True)
+    home.chmod(0o700)  # it serves as the runtime directory too
     for name, arguments in _PROGRAMS.items():
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
         (programs / name).chmod(0o755)

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from memopickle import Cache, DirectoryStore, MemoryStore
-from memopickle.culprit import explained
+from memopickle.culprit import Explainer
 from memopickle.events import NotStored
 from memopickle.formats import open_serializer
 from memopickle.serializers import PICKLE
@@ -85,7 +85,8 @@ def test_what_is_alive_is_returned_and_told_once(tmp_path, where, kind, caplog, 
     assert record.getMessage().endswith("the function's own result is used")
     told = [event.reason for event in events if isinstance(event, NotStored)]
     assert len(told) == 2
-    assert all(reason.startswith("UnstorableError: result: ") for reason in told)
+    assert told[0].startswith("UnstorableError: result: ")
+    assert told[1].startswith("UnstorableError: ")
 
 
 # -- the place -------------------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def told(value, serializer="pickle"):
     chosen = PICKLE if serializer == "pickle" else open_serializer(serializer)
     with pytest.raises(Exception) as caught:
         chosen.encode(value)
-    return str(explained(caught.value, value, chosen))
+    return str(Explainer(chosen).explained(caught.value, value))
 
 
 @pytest.mark.parametrize(
@@ -204,12 +205,12 @@ def test_a_class_made_on_the_fly_is_named_at_its_instance():
 
 def test_an_error_of_the_disk_is_left_alone():
     error = OSError("disk full")
-    assert explained(error, Thing(lock=LOCK), PICKLE) is error
+    assert Explainer(PICKLE).explained(error, Thing(lock=LOCK)) is error
 
 
 def test_an_error_that_is_not_the_value_s_is_left_alone():
     error = ValueError("of the store")
-    assert explained(error, [1, 2], PICKLE) is error
+    assert Explainer(PICKLE).explained(error, [1, 2]) is error
 
 
 def test_a_value_whose_parts_cannot_be_asked_for_is_named_itself():
@@ -233,6 +234,23 @@ def test_the_search_tries_a_bounded_number_of_times():
         value = Thing(part=value)
     assert told(value).startswith("result.part.part")
     assert len(tried) < 2000
+
+
+def test_the_search_is_made_once_for_each_error():
+    tried = []
+
+    class Counting:
+        def __reduce__(self):
+            tried.append(1)
+            raise LookupError("no")
+
+    explainer = Explainer(PICKLE)
+    first, again = (str(explainer.explained(LookupError("no"), [1, Counting()])) for _ in range(2))
+    count = len(tried)
+    third = str(explainer.explained(LookupError("no"), [1, Counting()]))
+    assert first.startswith("result[1]: no; ")
+    assert again == third == f"no; see {PAGE}"
+    assert len(tried) == count
 
 
 def test_what_is_nested_too_deep_is_told_as_it_is(tmp_path, caplog):

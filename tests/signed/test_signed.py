@@ -163,6 +163,14 @@ def test_another_name(secret, tmp_path):
     assert "not ''" in refused(BadSignatureError, data, secret)
 
 
+@pytest.mark.parametrize(("writing", "reading"), [("json", "pickle"), ("pickle", "json")])
+def test_another_serializer(secret, writing, reading):
+    data = signed.dumps([1], secret, serializer=writing)
+    assert signed.loads(data, secret, serializer=writing) == [1]
+    told = refused(BadSignatureError, data, secret, serializer=reading)
+    assert told == f"it says that it was signed with serializer={writing!r}, not {reading!r}"
+
+
 def test_a_name_that_is_not_there(planted, secret):
     assert "signed with name='', not 'x'" in refused(BadSignatureError, planted, secret, name="x")
 

@@ -13,7 +13,7 @@ from memopickle import (
     signed,
 )
 from memopickle.snapshots.events import SnapshotLoaded, SnapshotRefused, SnapshotSaved
-from tests.faults.tools import Marking
+from tests.faults.tools import Marking, inject, leftovers, run, small_disk
 
 # -- what is bad -------------------------------------------------------------------------------------------------------
 
@@ -221,3 +221,44 @@ def test_another_serializer_is_told(make):
     assert make(serializer=Renamed()).load("run") == 1
     with pytest.raises(UnknownFormatError, match="saved with serializer='mine', not 'pickle'"):
         make().load("run")
+
+
+# -- a place that refuses ----------------------------------------------------------------------------------------------
+
+FILLING = """
+import sys
+from memopickle import Snapshots
+
+snapshots = Snapshots(sys.argv[1] + "/snapshots", secret="f" * 32, keep=1)
+snapshots.save("run", "small")
+try:
+    snapshots.save("run", bytes(2_000_000))
+except OSError as error:
+    print(error.strerror)
+print(snapshots.load("run"), len(snapshots.history("run")))
+"""
+
+
+def test_a_full_disk_is_an_error_and_the_old_snapshot_stays(tmp_path):
+    told = run(FILLING, tmp_path, before=small_disk(tmp_path))
+    assert told == "No space left on device\nsmall 1\n"
+
+
+FAILING = """
+import sys
+from memopickle import Snapshots
+
+snapshots = Snapshots(sys.argv[1], secret="f" * 32)
+try:
+    snapshots.save("run", "new")
+except OSError as error:
+    print(error.strerror)
+print(snapshots.load("run"))
+"""
+
+
+def test_a_flush_that_fails_is_an_error_and_the_old_snapshot_stays(tmp_path):
+    run(FAILING.replace("new", "old"), tmp_path / "kept")
+    told = run(FAILING, tmp_path / "kept", before=inject("fsync:error=EIO"))
+    assert told == "Input/output error\nold\n"
+    assert leftovers(tmp_path) == []

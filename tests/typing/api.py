@@ -45,6 +45,26 @@ def in_cache(x: float) -> float:
     return x
 
 
+class Texts:
+    name = "texts"
+
+    def dumps(self, value: object) -> bytes:
+        return str(value).encode()
+
+    def loads(self, data: bytes) -> str:
+        return data.decode()
+
+
+@cache.cached(serializer=Texts(), compress="zlib")
+def with_own_serializer(x: int) -> str:
+    return str(x)
+
+
+@cache.cached(serializer="json")
+def with_named_serializer(x: int) -> list[int]:
+    return [x]
+
+
 @cache.cached(ttl=None, single_flight=False)
 def in_cache_with_options(x: float) -> float:
     return x
@@ -153,6 +173,7 @@ def wrong() -> None:
     bare.cache_contains()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Service().method("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     cached(ttl=[1])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    cached(serializer="marshal")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     cached(track_code="all")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     cached(tll=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
