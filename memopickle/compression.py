@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from memopickle.errors import BadPayloadError, ConfigurationError
+from memopickle.header import ALGORITHMS
 from memopickle.pages import fresh_memory
 from memopickle.typed import TYPE_CHECKING, Any
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     Blob = bytes | bytearray | memoryview
 
 __all__ = ["ALGORITHMS", "Compression", "algorithm_name", "find_compression"]
-
-#: In the order of their numbers in the header of an entry.
-ALGORITHMS = (None, "zlib", "lzma", "lz4", "zstd")
 
 #: Shorter data are not worth the time; an algorithm's own frame would cost what it saves.
 _LEAST = 256

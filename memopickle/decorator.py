@@ -67,23 +67,24 @@ def cached(
         lock_timeout: how long to wait for another's computation of the same key, in seconds or text; None: as long
             as the one who computes is alive. After it the call computes for itself.
         serializer: ``"pickle"``; ``PickleSerializer(allowed=[...])``, which loads and stores nothing but the listed
-            classes; ``"cloudpickle"``, ``"dill"`` or ``"msgpack"`` (extras of these names); ``"json"``; or an object with
-            ``name``, ``dumps`` and ``loads``. What json and msgpack would not give back as it is, they do not store.
-        compress: ``"zlib"``, ``"lzma"``, ``"lz4"`` or ``"zstd"`` (the last two need the extras of these names), or None.
-            What would not get smaller is stored as it is. Results stored under another ``compress`` are not used. A
-            MemoryStore does not compress.
-        migrate: ``{1: f, 2: g}`` with ``version=3``: a result stored under version 1 or 2 is upgraded step by step, once,
-            instead of being computed. A step that raises is a miss with a warning.
+            classes; ``"cloudpickle"``, ``"dill"`` or ``"msgpack"`` (extras of these names); ``"json"``; or an object
+            with ``name``, ``dumps`` and ``loads``. What json and msgpack would not give back as it is, they do not
+            store.
+        compress: ``"zlib"``, ``"lzma"``, ``"lz4"`` or ``"zstd"`` (the last two need the extras of these names), or
+            None. What would not get smaller is stored as it is. Results stored under another ``compress`` are not
+            used. A MemoryStore does not compress.
+        migrate: ``{1: f, 2: g}`` with ``version=3``: a result stored under version 1 or 2 is upgraded step by step,
+            once, instead of being computed. A step that raises is a miss with a warning.
         store_if: a callable of the result; where it returns false the result is returned and not stored.
-        exceptions: classes of exceptions that are stored too, and raised again by later calls, each time a new one with
-            its arguments, notes and cause.
+        exceptions: classes of exceptions that are stored too, and raised again by later calls, each time a new one
+            with its arguments, notes and cause. A value that may still be used is not replaced by one.
         exception_ttl: how long those are raised again, in any form of ttl but a callable; not given: the ttl.
-        jitter: 0 to below 1: the part of the ttl, at most, by which an entry expires early; drawn for each entry, so that
-            what was stored together does not expire together.
+        jitter: 0 to below 1: the part of the ttl, at most, by which an entry expires early; drawn for each entry, so
+            that what was stored together does not expire together.
         early_refresh: True, or a factor: now and then, the likelier the nearer the end of the ttl and the longer the
             computation takes, a caller computes a result anew before it expires, so that all need not at once.
-        stale_while_revalidate: for how long after its ttl an expired result is returned at once while it is computed anew
-            in the background.
+        stale_while_revalidate: for how long after its ttl an expired result is returned at once while it is computed
+            anew in the background.
         stale_if_error: for how long after its ttl an expired result is returned where the function raises.
         on_error: ``"warn"`` (log once, carry on without the cache) or ``"raise"`` where the cache itself fails.
 

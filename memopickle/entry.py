@@ -11,7 +11,6 @@ is compressed by the algorithm that the header names and that the reader expects
 from __future__ import annotations
 
 import struct
-from copy import copy
 from functools import partial
 
 from memopickle.buffers import PLAIN, ROW, Part, Source, Stored, aligned, check_buffers, rows, writable
@@ -68,7 +67,7 @@ __all__ = [
 #: The size of our own keys, framed beforehand.
 _USUAL_SIZE = 122
 _USUAL = _USUAL_SIZE.to_bytes(8, "little")
-UNKNOWN_SECRET = "unknown secret: it was signed with one that is not configured here"
+UNKNOWN_SECRET = "unknown secret: it was signed with one that is not configured here"  # noqa: S105  a message
 #: What is read of a file at first, and is all of its head unless stream or metadata are large.
 _HEAD = 16384
 
@@ -246,6 +245,8 @@ class Codec:
 
     def verify(self, key: str, data: Blob) -> Entry:
         """Verify everything, of whatever kind and compression; for checking and :meth:`resign`, not for values."""
+        from copy import copy  # for those who check
+
         check_format(data)
         indifferent = copy(self)
         indifferent._accepted = {bytes(data[:PREFIX_SIZE]): False}

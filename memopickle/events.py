@@ -6,8 +6,6 @@ An event is built only where a hook is registered. ``function`` is the readable 
 
 from __future__ import annotations
 
-import threading
-
 from memopickle.notices import warn_once
 from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,7 +94,9 @@ def teller(hooks: Any) -> Callable[[Event], None] | None:
         return None
     several = tuple(hooks) if isinstance(hooks, list | tuple) else (hooks,)
 
-    telling = threading.local()
+    from threading import local  # where there are hooks
+
+    telling = local()
 
     def tell(event: Event) -> None:
         # A hook that calls a cached function is not told what it causes itself: that would never end.

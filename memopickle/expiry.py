@@ -7,7 +7,6 @@ microseconds. Integers, because a float of today's epoch is only good to a quart
 
 from __future__ import annotations
 
-import math
 import time
 
 from memopickle.errors import ConfigurationError
@@ -57,7 +56,7 @@ def microseconds(clock: Callable[[], float]) -> int:
 def parse_duration(value: object, name: str = "ttl") -> int:
     """Turn seconds, a timedelta or text into microseconds; raise ConfigurationError naming ``name``."""
     seconds = _seconds(value, name)
-    if math.isnan(seconds) or math.isinf(seconds) or seconds < 0:
+    if not 0 <= seconds < float("inf"):
         raise ConfigurationError(f"{name}={value!r}: must be finite and not negative; give {_FORMS}")
     return round(min(seconds * SECOND, NEVER))
 

@@ -8,10 +8,8 @@ from memopickle.expiry import NEVER, SECOND
 from memopickle.header import EXCEPTION
 from memopickle.serializers import PickleSerializer, in_process
 from memopickle.stores.files import close
-from memopickle.stores.mapped import MappedFile
 from memopickle.stores.memory import MemoryStore, Record
 from memopickle.typed import TYPE_CHECKING, Any, Protocol
-from memopickle.unstorable import PAGE, UnstorableError, cure, named
 
 if TYPE_CHECKING:
     from memopickle.entry import Codec, Facts
@@ -88,14 +86,17 @@ class MappedFace(SignedFace):
 
     def __init__(self, store: DirectoryStore, codec: Codec) -> None:
         super().__init__(store, codec)
+        from memopickle.stores.mapped import MappedFile  # where a store asks for it
+
         self._open = store.open_entry
+        self._map = MappedFile
 
     def read(self, key: str) -> Found | None:
         fd = self._open(key)
         if fd is None:
             return None
         try:
-            return self._codec.decode_from(key, MappedFile(fd))
+            return self._codec.decode_from(key, self._map(fd))
         finally:
             close(fd)
 
@@ -128,6 +129,8 @@ class ObjectFace:
 
 def _given_out_twice(value: Any) -> Any:
     """Return the value; UnstorableError for what the next caller would get used up, closed or locked."""
+    from memopickle.unstorable import PAGE, UnstorableError, cure, named  # on a miss only
+
     advice = cure(value)
     if advice:
         raise UnstorableError(f"result: {named(value)}, which callers can't share; {advice}; see {PAGE}")

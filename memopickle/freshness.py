@@ -10,7 +10,6 @@ ttl + window   computed; where that fails, used all the same (``stale_if_error``
 from __future__ import annotations
 
 import os
-from math import log
 
 from memopickle.expiry import NEVER, is_fresh
 from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
@@ -78,6 +77,8 @@ class Freshness(NamedTuple):
         ttl = self._ttl_of(found)
         if not self.early or ttl is None:
             return False
+        from math import log  # a file of its own
+
         gap = found.cost / 1000 * self.early * -log((draw or _draw)())
         return now + gap >= found.created + ttl
 

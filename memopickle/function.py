@@ -74,7 +74,8 @@ class CachedFunction(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         memo = None if switch.off else self._memo or self._ready()
         if memo is None:
-            return self._function(*args, **kwargs)
+            plain: R = self._function(*args, **kwargs)
+            return plain
         result: R = memo.call(args, kwargs)
         if memo.is_worth_a_quick_call:
             self._quicken(memo)
@@ -191,7 +192,7 @@ class CachedFunction(Generic[P, R]):
         """Forget the cache: the default one was configured anew."""
         self.__dict__.pop("_memo", None)
         self.__dict__.pop("_opened", None)
-        self.__class__ = CachedFunction
+        self._be_plain()
 
     def _quicken(self, memo: Memo) -> None:
         """Answer hits of plain arguments by a function made for this signature from now on."""
@@ -202,7 +203,10 @@ class CachedFunction(Generic[P, R]):
         # Python looks for __call__ in the class only: the one way that has no second call in it.
         self.__class__ = type("CachedFunction", (CachedFunction,), {"__slots__": (), "__call__": staticmethod(call)})
         if self._memo is not memo:  # unbound in this moment: the quick call would go on with the old cache
-            self.__class__ = CachedFunction
+            self._be_plain()
+
+    def _be_plain(self) -> None:
+        self.__class__ = CachedFunction  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class BoundCachedFunction(CachedFunction[P, R]):

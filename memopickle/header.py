@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Blob = bytes | bytearray | memoryview
 
 __all__ = [
+    "ALGORITHMS",
     "CODE_SIZE",
     "EXCEPTION",
     "FORMAT",
@@ -52,6 +53,8 @@ __all__ = [
 MAGIC = b"mpkl"
 FORMAT = 2
 CODE_SIZE = 16
+#: What a stream or buffer may be compressed with, in the order of its numbers.
+ALGORITHMS = (None, "zlib", "lzma", "lz4", "zstd")
 #: What an entry holds. A reader takes only the kinds that it asks for.
 VALUE, EXCEPTION, SNAPSHOT, SIGNED = range(4)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
+from _thread import get_ident  # as threading has it
 from contextlib import suppress
 
 from memopickle.stores.files import POSIX, keep_private
@@ -46,7 +46,7 @@ class LockFile:
         found = None
         fd = self._fd = os.open(self.path, _FLAGS, 0o600)
         try:
-            _open[fd] = threading.get_ident()
+            _open[fd] = get_ident()
             if lock_descriptor(fd, blocking=False):
                 found = _checked(fd)
         finally:
@@ -56,7 +56,7 @@ class LockFile:
 
     def is_mine(self) -> bool:
         """Tell whether this very thread has the file locked through another object: it must not wait for itself."""
-        me = threading.get_ident()
+        me = get_ident()
         try:
             there = os.stat(self.path)
             return any(os.path.samestat(there, os.fstat(fd)) for fd, owner in _open.copy().items() if owner == me)

@@ -12,7 +12,6 @@ import time
 from contextlib import contextmanager, suppress
 
 from memopickle.errors import LockTimeoutError
-from memopickle.lockfile import LockFile
 from memopickle.typed import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ class FileKeyLock:
 
     def __init__(self, path: str) -> None:
         self.handed_over = self.waited = False
+        from memopickle.lockfile import LockFile  # on a miss only
+
         self._file = LockFile(path)
         self._mine: tuple[int, int, int] | None = None
         #: What the file was when it was first waited for.
@@ -163,6 +164,8 @@ def undisturbed(attempt: Callable[[], T]) -> T:
 @contextmanager
 def locked_file(path: str, patience: float) -> Iterator[None]:
     """Hold the lock file at ``path``, which stays; LockTimeoutError after ``patience`` seconds."""
+    from memopickle.lockfile import LockFile  # on a miss only
+
     file = LockFile(path)
 
     def taken() -> bool:

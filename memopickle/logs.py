@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 
-from memopickle.events import teller
 from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ __all__ = ["is_on", "log", "log_event"]
 
 _LEVEL = 10  # logging.DEBUG
 _logger: Any = None
+#: Guards against a log handler that calls a cached function, and tells of one that fails.
+_teller: Any = None
 _WORDS = {"BadEntry": "refused", "LockWait": "waited for"}
 
 
@@ -79,5 +80,10 @@ def _text(value: object) -> str:
     return text if text.isprintable() else ascii(text)  # one line, and nothing that a terminal obeys
 
 
-#: Guards against a log handler that calls a cached function, and tells of one that fails.
-_tell: Callable[[Event | Callable[[], str]], None] = teller(_write)  # type: ignore[assignment]
+def _tell(told: Event | Callable[[], str]) -> None:
+    global _teller  # noqa: PLW0603
+    if _teller is None:
+        from memopickle.events import teller  # where somebody listens
+
+        _teller = teller(_write)
+    _teller(told)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from memopickle.errors import BadEntryError, BadPayloadError
 from memopickle.events import BadEntry, Hit, Miss
 from memopickle.expiry import SECOND, microseconds
@@ -180,4 +178,4 @@ class Lookup:
 def _simply_fresh(freshness: Freshness) -> tuple[float, bytes | None]:
     if not freshness.is_plain or freshness.code is None or callable(freshness.ttl):
         return 0, None
-    return inf if freshness.ttl is None else freshness.ttl, freshness.code
+    return float("inf") if freshness.ttl is None else freshness.ttl, freshness.code

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf
-
-from memopickle.compression import ALGORITHMS
 from memopickle.errors import ConfigurationError
 from memopickle.expiry import SECOND, parse_duration, parse_ttl
+from memopickle.header import ALGORITHMS
 from memopickle.serializers import NAMES, PICKLE, PickleSerializer
 from memopickle.typed import TYPE_CHECKING, Any
 
@@ -136,7 +134,7 @@ def _check_jitter(value: Any) -> float:
 
 
 def _check_early_refresh(value: Any) -> float:
-    if not isinstance(value, bool | int | float) or not 0 <= value < inf:
+    if not isinstance(value, bool | int | float) or not 0 <= value < float("inf"):
         raise ConfigurationError(f"early_refresh={value!r}: give True, False, or a factor: above 1 for earlier")
     return float(value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from memopickle.errors import ConfigurationError
 from memopickle.optionchecks import check_option, check_steps
 from memopickle.serializers import PICKLE
-from memopickle.typed import TYPE_CHECKING, Any, Final, TypedDict
+from memopickle.typed import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,7 +53,7 @@ class Unset:
 
 
 #: Says that an option was not given, where None has a meaning of its own.
-UNSET: Final = Unset()
+UNSET = Unset()
 
 _DEFAULTS: dict[str, Any] = {
     "ttl": UNSET,  # the store's

@@ -86,7 +86,10 @@ class QuickTable:
         return checked
 
     def _add(self, types: tuple[type, ...], values: tuple[Any, ...], goal: Any) -> None:
-        kind, value = (types[0], values[0]) if len(values) == 1 else (types, values)
+        kind: Any = types
+        value: Any = values
+        if len(values) == 1:
+            (kind,), (value,) = types, values
         found = self.known.get(kind)
         if found is None:
             found = self.known[kind] = _Nested(len(values)) if tuple in types else {}

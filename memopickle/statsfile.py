@@ -11,6 +11,7 @@ Nothing here is signed, or believed for more than being shown.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -179,7 +180,7 @@ def _lines(table: Mapping[str, tuple[str, Sums]]) -> bytes:
 def _line(part: str, name: str, sums: Sums) -> bytes:
     numbers = (sums.first, sums.last, *(getattr(sums, field) for field in NUMBERS))
     reasons = ",".join(f"{reason}={_bounded(count)}" for reason, count in sums.reasons.items())
-    escaped = name[:_NAME].encode("unicode_escape").decode()
+    escaped = codecs.unicode_escape_encode(name[:_NAME])[0].decode()  # by name, a codec would have to be imported
     return "\t".join([part, *map(_bounded, numbers), reasons, escaped, _END]).encode() + b"\n"
 
 

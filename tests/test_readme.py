@@ -3,16 +3,11 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from helpers.pages import ROOT, pages, texts
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-
-
-def blocks(text, language):
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def run(program, folder):
@@ -22,12 +17,12 @@ def run(program, folder):
 
 
 def test_the_first_example_decorates(tmp_path):
-    first, _ = blocks(README, "python")
+    first, _ = texts(README, "python")
     assert run(first + "print(parse, fetch)", tmp_path).startswith("<cached <function parse")
 
 
 def test_the_second_example_does_what_its_comments_say(tmp_path):
-    _, second = blocks(README, "python")
+    _, second = texts(README, "python")
     prelude = "def expensive_query(month, currency): print('computes'); return (month, currency)\n"
     told = re.search(r"totals.cache_info\(\) +# (.*)", second)[1]
     program = second.replace("totals.cache_info()", "print(totals.cache_info())")
@@ -36,15 +31,15 @@ def test_the_second_example_does_what_its_comments_say(tmp_path):
 
 
 def test_both_commands_are_there_once_each():
-    commands = [command.strip() for command in blocks(README, "console")]
+    commands = [command.strip() for command in texts(README, "console")]
     assert [re.search(r"\[(\w+)\]", command)[1] for command in commands] == ["cli", "dev"]
     assert all(command.startswith("python3 -m venv .venv && ") for command in commands)
 
 
-@pytest.mark.parametrize("page", [README, *(path.read_text() for path in sorted(ROOT.glob("docs/**/*.md")))])
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page):
-        assert any((folder / target).exists() for folder in (ROOT, *ROOT.glob("docs/*"))), target
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 def test_the_commands_that_show_the_promises_name_tests_that_exist():

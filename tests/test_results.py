@@ -79,7 +79,7 @@ def raising(cache, make, **options):
 
 
 def caught(f):
-    with pytest.raises(Exception) as info:  # noqa: PT011
+    with pytest.raises(Exception) as info:
         f()
     return info.value
 
@@ -189,7 +189,7 @@ def test_a_stored_exception_is_never_served_for_a_value_by_the_quick_way():
 
 def test_a_stored_exception_is_never_learned_by_the_quick_way():
     cache = Cache(MemoryStore())
-    f, calls = raising(cache, lambda: ValueError("no"), exceptions=ValueError)
+    f, _calls = raising(cache, lambda: ValueError("no"), exceptions=ValueError)
     caught(f)
     (record,) = cache.store.entries.values()
     assert record.raises
@@ -264,7 +264,7 @@ def test_an_upgraded_value_keeps_its_age(cache):
     with freeze_time(START) as clock:
         versioned(cache, {}, version=1, ttl=10)[0]()
         clock.tick(6)
-        f, calls = versioned(cache, "computed", version=2, ttl=10, migrate={1: upgrade_to_2})
+        f, _calls = versioned(cache, "computed", version=2, ttl=10, migrate={1: upgrade_to_2})
         assert f() == {"two": True}
         clock.tick(4)
         assert f() == "computed"
@@ -274,7 +274,7 @@ def test_an_expired_older_value_is_not_migrated(cache):
     with freeze_time(START) as clock:
         versioned(cache, {}, version=1, ttl=10)[0]()
         clock.tick(10)
-        f, calls = versioned(cache, "computed", version=2, ttl=10, migrate={1: upgrade_to_2})
+        f, _calls = versioned(cache, "computed", version=2, ttl=10, migrate={1: upgrade_to_2})
         assert f() == "computed"
 
 
@@ -287,7 +287,7 @@ def test_an_old_program_does_not_see_a_newer_entry(cache):
 
 def test_a_refresh_computes_instead_of_migrating(cache):
     versioned(cache, {}, version=1)[0]()
-    f, calls = versioned(cache, "computed", version=2, migrate={1: upgrade_to_2})
+    f, _calls = versioned(cache, "computed", version=2, migrate={1: upgrade_to_2})
     assert f.cache_refresh() == "computed"
 
 

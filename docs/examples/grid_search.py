@@ -19,7 +19,11 @@ from sklearn.preprocessing import StandardScaler
 from memopickle import Cache, DirectoryStore
 from memopickle.events import Hit, Miss
 
-GRID = {"project__n_components": [8, 16, 32], "classify__n_neighbors": [1, 3, 5], "classify__weights": ["uniform", "distance"]}
+GRID = {
+    "project__n_components": [8, 16, 32],
+    "classify__n_neighbors": [1, 3, 5],
+    "classify__weights": ["uniform", "distance"],
+}
 
 
 def main(place=".cache"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 from memopickle.aio import loops
@@ -31,14 +30,16 @@ class Turns(threading.local):
     async def next(self) -> None:
         """Let everything else have its turn, until it is ours."""
         while self.is_over():
+            before = self._began
             await loops.checkpoint()
+            if self._began == before:  # the first to go on; also where the loop that would forget it has ended
+                self._forget()
 
     def _forget_soon(self) -> None:
+        # As soon as the loop goes round; under trio who waits for that sees it.
         loop = loops.running_asyncio_loop()
         if loop is not None:
             loop.call_soon(self._forget)
-        elif "trio" not in sys.modules:
-            self._forget()
 
     def _forget(self) -> None:
         self._began = None

@@ -6,7 +6,6 @@ docstrings, formatting and the Python version don't matter; else from the byteco
 
 from __future__ import annotations
 
-from memopickle.code.classcode import class_digest
 from memopickle.code.functioncode import function_digest
 from memopickle.code.origin import module_name_of, source_root
 from memopickle.typed import TYPE_CHECKING
@@ -23,4 +22,8 @@ def code_digest(obj: FunctionType | type) -> bytes:
     It covers what is written (defaults and decorators as expressions), not what was captured or what the
     defaults evaluated to. Options of memopickle's own decorators are not in it.
     """
-    return class_digest(obj) if isinstance(obj, type) else function_digest(obj)
+    if not isinstance(obj, type):
+        return function_digest(obj)
+    from memopickle.code.classcode import class_digest  # a class is not needed for most functions
+
+    return class_digest(obj)

@@ -81,6 +81,10 @@ class Archive:
         """Return the keys of the snapshots of a name, the newest first."""
         return newest_first(self.store, name_part(self._namespace, name))
 
+    def newest(self, name: str) -> str:
+        """Return the key of the newest snapshot of a name, "" if there is none."""
+        return max(self.keys(name), default="")
+
     def locked(self, name: str, limit: float | None) -> AbstractContextManager[KeyLock]:
         """Hold the lock of a name; LockTimeoutError after ``limit`` seconds."""
         return turn(self.store, lock_key(name_part(self._namespace, name)), limit)

@@ -30,11 +30,13 @@ class Session:
     def __init__(
         self,
         lock: AbstractContextManager[KeyLock],
+        newest: Callable[[], object],
         load: Callable[[], Any],
         save: Callable[[Any], object],
         save_on_error: bool,
     ) -> None:
         self._locked = lock
+        self._newest = newest
         self._load = load
         self._save = save
         self._save_on_error = save_on_error
@@ -43,6 +45,7 @@ class Session:
     def __enter__(self) -> Any:
         self._lock = self._stack.enter_context(self._locked)
         try:
+            self._before = self._newest()
             self.state = self._load()
         except BaseException:
             self._stack.close()
@@ -59,7 +62,8 @@ class Session:
                 self._end_with(error)
 
     def _end(self) -> None:
-        if not self._lock.held():
+        # A lease may have run out while the machine slept, and others have saved: their change must not be lost.
+        if not self._lock.held() or self._newest() != self._before:
             raise StoreError("the session's lock was lost, and another may have saved since; its state was not saved")
         self._save(self.state)
 

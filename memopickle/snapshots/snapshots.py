@@ -137,7 +137,8 @@ class Snapshots:
         """
         check_name(name)
         load = partial(self._loader.load, name, default, Choice(None))
-        return Session(self._turn(name), load, partial(self._save, name, metadata={}), save_on_error)
+        newest, save = partial(self._archive.newest, name), partial(self._save, name, metadata={})
+        return Session(self._turn(name), newest, load, save, save_on_error)
 
     def every(self, name: str, /, seconds: object = 60, *, save_on_error: bool = False) -> Checkpoint:
         """Return what saves from a loop, at most every so many ``seconds`` (or ``"10m"``, or a timedelta).

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from memopickle.errors import LockTimeoutError
 from memopickle.forking import Guard
-from memopickle.locks import real_clock, take
+from memopickle.locks import FileKeyLock, real_clock, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +40,22 @@ def turn(store: Store, key: str, limit: float | None) -> Iterator[KeyLock]:
     """Hold a key's lock between threads, then between processes; LockTimeoutError after ``limit`` seconds."""
     deadline = None if limit is None else real_clock() + limit
     with _between_threads(store, key, limit):
-        lock, ours = take(store.lock, key, None if deadline is None else max(deadline - real_clock(), 0))
-        if not ours:
-            raise _refusal(store, key, limit)
+        lock = _taken(store, key, limit, deadline)
         try:
             yield lock
         finally:
             lock.release()
+
+
+def _taken(store: Store, key: str, limit: float | None, deadline: float | None) -> KeyLock:
+    while True:
+        lock, ours = take(store.lock, key, None if deadline is None else max(deadline - real_clock(), 0))
+        if not ours:
+            raise _refusal(store, key, limit)
+        # A lease lets all pass who waited for one computation, since they only want its result. A turn is for one.
+        if not lock.handed_over or isinstance(lock, FileKeyLock):
+            return lock
+        lock.release()
 
 
 @contextmanager

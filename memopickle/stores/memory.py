@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import RLock  # as threading has it
 from collections import OrderedDict
 from contextlib import suppress
-from math import inf
 
 from memopickle.errors import BadPayloadError, ConfigurationError, StoreError
 from memopickle.expiry import SECOND, result_ttl
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from memopickle.stores.base import Blob
 
 __all__ = ["MemoryStore", "Record"]
+
+_FOREVER = float("inf")
 
 
 class Record:
@@ -48,7 +49,7 @@ class Record:
         payload: Any,
         pickled: bool,
         size: int,
-        until: float = inf,
+        until: float = _FOREVER,
         loads: Callable[[bytes], Any] = PICKLE.loads,
     ) -> None:
         self.created = created
@@ -72,7 +73,7 @@ class Record:
         """Note that the store let go of it."""
         if self.shortcut is not None:
             # In this order: the quick way reads the payload first and then looks whether it may use it.
-            self.shortcut.born = inf
+            self.shortcut.born = _FOREVER
             self.shortcut.payload = None
 
     def value(self) -> Any:
@@ -149,7 +150,7 @@ class MemoryStore(Store):
         """Begin with a free lock, in a forked child."""
         # Guards bytes, and what entries sum up to. Re-entrant: dropping an object may run its __del__, which may call
         # a cached function.
-        self._guard = threading.RLock()
+        self._guard = RLock()
 
     def __repr__(self) -> str:
         return f"MemoryStore(maxsize={self.maxsize}, max_bytes={self.max_bytes}, copy={self.copy})"

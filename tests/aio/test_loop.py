@@ -143,6 +143,17 @@ def test_hits_one_after_the_other_let_others_have_their_turn(cache, monkeypatch)
     run(main)
 
 
+def test_a_stretch_of_a_loop_that_has_ended_is_over(cache, monkeypatch):
+    monkeypatch.setattr(turns.turns, "_began", float("-inf"))
+
+    async def main():
+        slow = Slow()
+        slow.gate.set()
+        assert await decorated(cache, slow)(1) == [1]
+
+    run(main)
+
+
 def test_waiting_uses_a_real_clock_while_time_is_frozen():
     with freeze_time("2026-01-01"):
         assert asyncio.run(_waited()) is False

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from memopickle.aio import turns
 from memopickle.locks import real_clock
 from tests.aio.tasks import PATIENCE
 
@@ -111,6 +112,32 @@ def test_a_lock_timeout_ends_a_wait(cache):
             nursery.start_soon(work, 1)
             await until(lambda: len(slow.calls) == 2)
             slow.gate.set()
+
+    trio.run(main)
+
+
+def test_hits_one_after_the_other_let_others_have_their_turn(cache, monkeypatch):
+    monkeypatch.setattr(turns, "STRETCH", 0.0)
+
+    async def main():
+        slow = Slow()
+        slow.gate.set()
+        work = decorated(cache, slow)
+        await work(1)
+        turn = 0
+
+        async def others():
+            nonlocal turn
+            while True:
+                turn += 1
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(others)
+            for _ in range(100):
+                await work(1)
+            nursery.cancel_scope.cancel()
+        assert turn >= 50
 
     trio.run(main)
 

@@ -14,7 +14,19 @@ WORDS = [word for word, *_ in ROWS[1:] if not word.startswith("-")]
 AVOIDED = {word: kept for kept, _, others in ROWS[1:] for word in others.split(", ") if word and " " not in word}
 
 #: Words of functools, pickle, logging or another library, and those that pages also use in another sense.
-SAID_ELSEWHERE = {"item", "delete", "layer", "level", "record", "body", "checkpoint", "validate", "dogpile", "signal"}
+SAID_ELSEWHERE = {
+    "item",
+    "delete",
+    "layer",
+    "level",
+    "record",
+    "body",
+    "checkpoint",
+    "validate",
+    "dogpile",
+    "signal",
+    "flush",
+}
 
 
 def public_names():
@@ -59,14 +71,28 @@ def test_commands_and_their_options_use_no_avoided_word():
 
 @pytest.mark.parametrize("option", sorted(OptionValues.__annotations__))
 def test_each_word_of_an_option_is_in_the_glossary_or_plain_english(option):
-    plain = {"on", "if", "while", "error", "early", "exceptions", "exception", "timeout", "single", "compress", "revalidate"}
+    plain = {
+        "on",
+        "if",
+        "while",
+        "error",
+        "early",
+        "exceptions",
+        "exception",
+        "timeout",
+        "single",
+        "compress",
+        "revalidate",
+    }
     known = {part for word in WORDS for part in word.split()} | plain
     assert [word for word in words_of(option) if word not in known] == []
 
 
 @pytest.mark.parametrize("word", sorted(set(AVOIDED) - SAID_ELSEWHERE))
 def test_no_page_uses_an_avoided_word(word):
-    pages = [page for page in DOCS.rglob("*.md") if not page.name.startswith("coming-from") and page.name != "glossary.md"]
+    pages = [
+        page for page in DOCS.rglob("*.md") if not page.name.startswith("coming-from") and page.name != "glossary.md"
+    ]
     saying = [
         str(page.relative_to(DOCS))
         for page in pages

@@ -23,7 +23,12 @@ def site(tmp_path_factory):
             (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(f"{module} is missing")
     folder = tmp_path_factory.mktemp("site")
     # Without a way out: a build that fetches fonts or scripts fails here.
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    environment = {
+        **os.environ,
+        "NO_MKDOCS_2_WARNING": "1",
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
     # Not --quiet, with which warnings are not counted.
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     built = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)

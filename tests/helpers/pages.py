@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["DOCS", "ROOT", "Block", "blocks", "pages", "run_page", "same_output"]
+__all__ = ["DOCS", "ROOT", "Block", "blocks", "pages", "run_page", "same_output", "texts"]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -57,6 +57,11 @@ def blocks(text):
         )
         for found in _BLOCK.finditer(text)
     ]
+
+
+def texts(text, language):
+    """Return the texts of a page's blocks in one language."""
+    return [block.text for block in blocks(text) if block.language == language]
 
 
 def run_page(page, folder):
@@ -124,7 +129,14 @@ def _environment(folder):
         name: value for name, value in os.environ.items() if not name.startswith(("MEMOPICKLE_", "XDG_", "PYTEST_"))
     }
     given = {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "XDG_RUNTIME_DIR": str(home)}
-    return {**kept, **given, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1", "MEMOPICKLE_CONFIG": os.devnull}
+    return {
+        **kept,
+        **given,
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+        "MEMOPICKLE_CONFIG": os.devnull,
+    }
 
 
 def same_output(shown, printed):

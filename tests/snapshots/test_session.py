@@ -9,6 +9,8 @@ import pytest
 
 from memopickle import BadSignatureError, ConfigurationError, LockTimeoutError, MemoryStore, StoreError
 from memopickle.snapshots import Snapshots
+from tests.faults.tools import require
+from tests.stores.redis.servers import RedisServer
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
 
@@ -104,6 +106,17 @@ def test_a_session_whose_lock_was_lost_does_not_save(snapshots, path):
     assert snapshots.load("jobs") == [1]
 
 
+def test_a_session_beside_which_another_saved_does_not_save(snapshots, make, path):
+    snapshots.save("jobs", [1])
+    with pytest.raises(StoreError, match="another may have saved"), snapshots.session("jobs") as jobs:
+        jobs.append(2)
+        (lock,) = path.rglob("*.lock")
+        kept = lock.rename(path / "kept")
+        make().save("jobs", ["other's"])
+        kept.rename(lock)
+    assert snapshots.load("jobs") == ["other's"]
+
+
 def test_threads_lose_no_update(snapshots):
     assert counted_by_threads(snapshots) == 100
 
@@ -131,18 +144,33 @@ import sys
 from memopickle.snapshots import Snapshots
 
 snapshots = Snapshots(sys.argv[1], secret=sys.argv[2])
-for _ in range(200):
+for _ in range(int(sys.argv[3])):
     with (session := snapshots.session("count", default=0)):
         session.state += 1
 """
 
 
+def count_in_processes(place, secret, processes, times):
+    command = [sys.executable, "-c", COUNTING, str(place), secret, str(times)]
+    running = [subprocess.Popen(command) for _ in range(processes)]
+    assert [process.wait(timeout=300) for process in running] == [0] * processes
+
+
 def test_a_counter_raised_by_8_processes_200_times_each_is_1600(path, secret, snapshots):
-    processes = [subprocess.Popen([sys.executable, "-c", COUNTING, str(path), secret]) for _ in range(8)]
-    assert [process.wait(timeout=300) for process in processes] == [0] * 8
+    count_in_processes(path, secret, 8, 200)
     assert snapshots.load("count") == 1600
     assert [info.good for info in snapshots.history("count")] == [True] * 5
     assert sum(len(files) for _, _, files in os.walk(path)) == 5
+
+
+def test_processes_lose_no_update_on_a_server_whose_leases_let_several_pass(secret):
+    pytest.importorskip("redis")
+    require("redis-server")
+    with RedisServer() as server:
+        count_in_processes(server.url, secret, 3, 30)
+        snapshots = Snapshots(server.url, secret=secret)
+        assert snapshots.load("count") == 90
+        snapshots.store.close()
 
 
 def test_a_forked_child_does_not_wait_for_its_parents_session(snapshots):

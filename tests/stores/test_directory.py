@@ -585,7 +585,8 @@ print(sorted(os.listdir(sys.argv[1])))
 
 
 def test_it_works_by_paths_where_a_platform_has_no_descriptors_of_directories(tmp_path):
-    assert run(WITHOUT_DIRECTORY_DESCRIPTORS, tmp_path / "cache") == "['.gitignore', '.mpk-statistics', 'CACHEDIR.TAG']\n"
+    left = ["'.gitignore'", "'.mpk-statistics'", "'CACHEDIR.TAG'"]
+    assert run(WITHOUT_DIRECTORY_DESCRIPTORS, tmp_path / "cache") == f"[{', '.join(left)}]\n"
 
 
 def test_durable_entries_are_like_others(tmp_path, secret, events):

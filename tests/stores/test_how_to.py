@@ -1,20 +1,17 @@
 """The pages docs/how-to/tiers.md and read-only.md: what their examples print is what they say."""
 
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from helpers.pages import DOCS, texts
 
 from memopickle import open_store
 
-PAGES = Path(__file__).parents[2] / "docs" / "how-to"
-
 
 def blocks(page, language):
-    return re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text(), re.DOTALL)
+    return texts((DOCS / "how-to" / page).read_text(), language)
 
 
 def run(page, folder):
