@@ -86,10 +86,7 @@ class QuickTable:
         return checked
 
     def _add(self, types: tuple[type, ...], values: tuple[Any, ...], goal: Any) -> None:
-        kind: Any = types
-        value: Any = values
-        if len(values) == 1:
-            (kind,), (value,) = types, values
+        kind, value = _single(types), _single(values)
         found = self.known.get(kind)
         if found is None:
             found = self.known[kind] = _Nested(len(values)) if tuple in types else {}
@@ -102,7 +99,7 @@ class QuickTable:
         # Long text is not kept alive for the table's sake; and where it occurs, hashing it would take too long.
         if type(value) in (str, bytes):
             self._checked[types] = None
-            self.known.pop(types if len(types) > 1 else types[0], None)
+            self.known.pop(_single(types), None)
 
 
 class _Nested(dict[Any, Any]):
@@ -117,6 +114,11 @@ class _Nested(dict[Any, Any]):
     def put(self, values: tuple[Any, ...], goal: Any) -> None:
         """Remember where the values lead."""
         self.setdefault(self._types(values), {})[values] = goal
+
+
+def _single(items: tuple[Any, ...]) -> Any:
+    """Return the items as the table has them: one by itself, several as the tuple."""
+    return items[0] if len(items) == 1 else items
 
 
 def _types_in_one(value: tuple[Any, ...]) -> object:
