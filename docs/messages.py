@@ -8,6 +8,7 @@ A message is where an exception of ours is made or a warning is told; its variab
 """
 
 import ast
+import importlib.util
 import re
 import sys
 from fnmatch import fnmatch
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "memopickle"
+PACKAGE = Path(importlib.util.find_spec("memopickle").origin).parent
 PAGE = ROOT / "docs" / "reference" / "errors.md"
 BLOCK = re.compile(r"<!-- messages: (?P<kinds>\S+) in (?P<patterns>[^\n]+?) -->\n.*?<!-- end -->", re.DOTALL)
 

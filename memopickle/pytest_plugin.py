@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Calls", "Clock", "Isolation", "all_disabled"]
 
 #: What of a Cache an isolated one has of its own; namespace, defaults and hooks remain.
-_EXCHANGED = ("store", "clock", "flights", "background", "bound", "_book", "_signers", "_memos")
+_EXCHANGED = ("store", "clock", "_flights", "_background", "bound", "_book", "_signers", "_memos")
 _PLURAL = {"hit": "hits", "miss": "misses"}
 
 

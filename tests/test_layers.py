@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "memopickle"
+import memopickle
+
+PACKAGE = Path(memopickle.__file__).parent
 
 #: From the ground up. A module imports, when it is imported itself, from its own layer and from those above it here.
 #: CONTRIBUTING.md says what belongs where.

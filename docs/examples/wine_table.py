@@ -13,6 +13,9 @@ from sklearn.datasets import load_wine
 
 from memopickle import Cache, DirectoryStore
 
+#: Standard deviations from the mean.
+FAR = 4
+
 
 def read():
     """Return measurements of 178 wines, with the cultivar they are of."""
@@ -22,11 +25,11 @@ def read():
 
 
 def clean(table):
-    """Return the table without outliers: what is more than four standard deviations from the mean."""
+    """Return the table without outliers: what is further than FAR from the mean."""
     print("cleaning", len(table), "rows")
     numbers = table.drop(columns="cultivar")
     scores = (numbers - numbers.mean()) / numbers.std()
-    return table[(scores.abs() <= 4).all(axis="columns")]
+    return table[(scores.abs() <= FAR).all(axis="columns")]
 
 
 def summarize(table, columns):

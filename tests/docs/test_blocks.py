@@ -65,7 +65,7 @@ def test_what_runs_elsewhere_is_named_there(page, test):
     assert name in (ROOT / test).read_text()
 
 
-@pytest.mark.parametrize("page", [page for page in pages()], ids=name_of)
+@pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_what_does_not_run_is_python_all_the_same(page):
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.language == "python":

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^(?P<indent> *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^ *```$",
+    r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?"
+    r"^(?P<indent> *)```(?P<language>\w+)(?P<rest>[^\n]*)\n(?P<text>.*?)^ *```$",
     re.DOTALL | re.MULTILINE,
 )
 #: What the program prints where a page shows its output.
@@ -42,8 +43,8 @@ class Block(NamedTuple):
 
 
 def pages():
-    """Return all pages, the README first."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+    """Return all pages, those beside the package first."""
+    return [*sorted(ROOT.glob("[A-Z]*.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def blocks(text):

@@ -45,6 +45,9 @@ class Reversed:
     def loads(self, data):
         return pickle.loads(data[::-1])
 
+    def __repr__(self):
+        return "Reversed()"
+
 
 SERIALIZERS = [*NAMES, PickleSerializer(allowed=[]), Reversed()]
 EACH = pytest.mark.parametrize("serializer", SERIALIZERS, ids=lambda one: one if isinstance(one, str) else one.name)
@@ -310,7 +313,11 @@ def test_a_serializer_needs_a_name_of_its_own(cache, name):
         cache.cached(serializer=named(name))(lambda: 0)
 
 
-@pytest.mark.parametrize("value", ["marshal", "JSON", "", None, 3, pickle, object(), [1]], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    ["marshal", "JSON", "", None, 3, pickle, object(), [1]],
+    ids=["unknown", "upper case", "empty", "None", "number", "module", "object", "list"],
+)
 def test_what_is_no_serializer_is_an_error_when_decorating(cache, value):
     with pytest.raises(ConfigurationError, match=r"serializer="):
         cache.cached(serializer=value)(lambda: 0)
