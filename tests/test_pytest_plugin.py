@@ -442,7 +442,7 @@ def test(memopickle_calls):
         f("a"), f("a")
 """)
     )
-    assert "2x missed, absent; 2x not stored, " in said
+    assert "2x missed, absent; 1x not stored, " in said
     assert "generator" in said
 
 
