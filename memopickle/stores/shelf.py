@@ -33,6 +33,8 @@ __all__ = ["ShelveStore"]
 _ENDINGS = ("", ".db", ".dat", ".dir", ".bak", ".pag")
 #: Holds, per function, a token of the last clear or invalidation; not a store key, so never listed.
 _GENERATION = b"generation "
+#: Stands in a shelf from which the last entry was evicted; not listed either.
+_EMPTY = _GENERATION + b"of nothing"
 #: Seconds to wait for another process's access to the file, which takes milliseconds unless it was stopped.
 _PATIENCE = 30.0
 #: The same once it was seen to be stopped.
@@ -153,7 +155,11 @@ class ShelveStore(Store):
 
     def _evict(self, key: str) -> bool:
         with self._database() as database:
-            return _remove(database, key)
+            removed = _remove(database, key)
+            if not database.keys():
+                # A dbm.dumb leaves an empty index beside old bytes, which looks like one that was lost.
+                database[_EMPTY] = b""
+            return removed
 
     def _check_kind(self) -> None:
         _check_files(self.path)

@@ -12,15 +12,18 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from freezegun import freeze_time
 from helpers.functions import Counted, reasons
 from helpers.programs import WITHOUT_PRIVILEGES, run
 
 from memopickle import Cache, ConfigurationError, ShelveStore, StoreError
 from memopickle.errors import LockTimeoutError
 from memopickle.events import NotStored
+from memopickle.expiry import SECOND
 from memopickle.stores.base import lock_directory
 from memopickle.testing import store_key
 
@@ -431,3 +434,18 @@ def test_prune_removes_the_locks_of_killed_processes_and_leaves_those_that_are_h
     assert not os.path.exists(dead)
     assert os.path.exists(os.path.join(folder, "foreign"))
     held.release()
+
+
+def test_a_shelf_of_which_every_entry_was_pruned_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(dbm, "_defaultmod", None)
+    monkeypatch.setattr(dbm, "_names", ["dbm.dumb"])
+    store = ShelveStore(tmp_path / "shelf")
+    calls = []
+    f = Cache(store).cached(ttl=10, track_code="off")(calls.append)
+    with freeze_time("2026-01-01") as clock:
+        for _ in range(3):
+            f(1)
+            clock.tick(10)
+            assert store.prune(round(time.time() * SECOND)) == 1
+            assert list(store.keys()) == []
+    assert calls == [1, 1, 1]
