@@ -15,6 +15,7 @@ from memopickle.locks import locked_file, real_clock, remove_free_locks
 from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE
 from memopickle.stores.base import Store, Writer, lock_directory, user_lock
 from memopickle.stores.breaker import Breaker
+from memopickle.stores.dumbindex import lost_index
 from memopickle.stores.files import make_directories
 from memopickle.typed import TYPE_CHECKING, Any
 
@@ -202,7 +203,7 @@ class ShelveStore(Store):
 
     def _open_database(self) -> Any:
         _check_files(self.path)
-        if _lost_index(self.path):
+        if lost_index(self.path):
             self._restore_index()
         deadline = real_clock() + _PATIENCE
         flag: Literal["n", "c"] = "n" if _is_unmade(self.path) else "c"
@@ -259,27 +260,10 @@ def _is_unmade(path: str) -> bool:
         return False
 
 
-def _lost_index(path: str) -> bool:
-    """Tell whether the index of a dbm.dumb is gone or damaged: its writer was killed. The one before is in ``.bak``."""
-    return _is_bad_index(path) and dbm.whichdb(path) in (None, "dbm.dumb")
-
-
-def _is_bad_index(path: str) -> bool:
-    try:
-        if not os.path.getsize(f"{path}.dat"):
-            return False  # killed while it was made
-        with open(f"{path}.dir", "rb") as index:
-            first = index.read(1)
-            if first:
-                index.seek(-1, os.SEEK_END)
-            return first not in (b"'", b'"') or index.read() != b"\n"
-    except FileNotFoundError:
-        return os.path.exists(f"{path}.dat")
-
-
 def _keys(database: Database, prefix: str) -> list[str]:
     raw = prefix.encode("ascii")
-    return [key.decode("ascii") for key in database.keys() if key.startswith(raw) and not key.startswith(_GENERATION)]  # noqa: SIM118  dbm objects are not iterable
+    keys = database.keys()
+    return [key.decode("ascii") for key in keys if key.startswith(raw) and not key.startswith(_GENERATION)]
 
 
 def _remove(database: Database, key: str) -> bool:
