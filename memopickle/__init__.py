@@ -6,6 +6,7 @@ TYPE_CHECKING = False  # typing's own would cost more than all else here
 
 if TYPE_CHECKING:
     from memopickle.aio.function import AsyncCachedFunction
+    from memopickle.aio.store import AsyncStore
     from memopickle.cache import Cache
     from memopickle.config import configure, default_cache
     from memopickle.decorator import cached
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncCachedFunction",
+    "AsyncStore",
     "BadEntryError",
     "BadPayloadError",
     "BadSignatureError",
@@ -74,6 +76,7 @@ __all__ = [
 #: Each name's module, imported when the name is first asked for: what a program does not use it does not pay for.
 _LAZY = {
     "AsyncCachedFunction": "memopickle.aio.function",
+    "AsyncStore": "memopickle.aio.store",
     "BadEntryError": "memopickle.errors",
     "BadPayloadError": "memopickle.errors",
     "BadSignatureError": "memopickle.errors",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memopickle.typed import Any
+from memopickle.typed import Any  # noqa: TC001  loaded all the same
 
 __all__ = ["Failure", "freeze", "thaw"]
 

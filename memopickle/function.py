@@ -31,6 +31,7 @@ S = TypeVar("S")
 
 __all__ = ["CacheInfo", "CachedFunction", "decorate"]
 
+
 class CacheInfo(NamedTuple):
     """functools' named tuple. Hits and misses are this process's; ``currsize`` is known for memory only.
 

@@ -19,7 +19,6 @@ __all__ = ["MISS", "MISSING", "QUIET", "SPECIAL", "Lookup", "Overdue"]
 MISS, QUIET = True, False
 
 
-
 class _Missing:
     """The type of :data:`MISSING`."""
 

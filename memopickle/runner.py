@@ -9,7 +9,7 @@ from memopickle.flight import Flight, longest_wait, twin
 from memopickle.locks import real_clock, take
 from memopickle.lookup import MISSING, Overdue
 from memopickle.steps import Call, Steps, since
-from memopickle.typed import Any
+from memopickle.typed import Any  # noqa: TC001  loaded all the same
 
 __all__ = ["Call", "Runner"]
 

@@ -53,7 +53,6 @@ def idle():
             assert not thread.is_alive()
 
 
-
 # -- a remembered exception, and a value that may still be used ------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ LAYERS = {
     "options": "optionchecks options projectfile projecttable settings freshness",
     "calls": """
         flight background lookup keeper steps quick callkey faces tieredface memo runner opening evictions migration
-        aio.loops aio.turns aio.workers aio.flight aio.reads aio.runner aio.memo aio
+        aio.loops aio.turns aio.workers aio.flight aio.reads aio.runner aio.memo aio.store aio
     """,
     "what is stored": "catalog selection stats statsfile figures transfer rotation audit health explain",
     "cache": "cache function aio.function decorator config effective .",
