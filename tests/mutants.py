@@ -395,7 +395,7 @@ MUTANTS = [
     Mutant(
         "what a store let go of is not found the quick way",
         "stores/memory.py",
-        "self.shortcut.born = inf",
+        "self.shortcut.born = _FOREVER",
         "pass",
         "test_quick.py::test_what_was_invalidated_or_cleared_is_a_miss",
     ),
