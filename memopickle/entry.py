@@ -89,7 +89,7 @@ class Entry:
         self._stored = stored
         self._codec = codec
         #: Whether it is an exception, not a value.
-        self.raises = raises
+        self.raises: bool = raises
 
     @property
     def header(self) -> Header:
@@ -269,12 +269,15 @@ class Codec:
     def _sealed(self, key: str, start: bytes, facts: Facts, stream: Part, parts: Sequence[Part]) -> list[Blob]:
         sign = self._signing
         header = pack_header(sign.key_id, facts, len(parts), stream.size, stream.raw_size, start)
-        table = rows(parts, sign)
-        head: list[Blob] = [header, facts.metadata, *stream.pieces, table]
-        head.append(sign.mac(_framed_key(key), *head))
+        head: list[Blob] = [header, facts.metadata, *stream.pieces]
+        if parts:
+            head.append(rows(parts, sign))
         if stream.size < LARGE:
-            head = [b"".join(head)]
-        return [*head, *aligned(sum(map(len, head)), parts)]
+            whole = b"".join(head)  # a call more costs more than copying so little
+            head = [whole + sign.mac(_framed_key(key) + whole)]
+        else:
+            head.append(sign.mac(_framed_key(key), *head))
+        return [*head, *aligned(sum(map(len, head)), parts)] if parts else head
 
     def _part(self, pieces: Sequence[Blob], flags: int = 0) -> Part:
         size = sum(map(len, pieces))

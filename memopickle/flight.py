@@ -37,13 +37,13 @@ class Flight:
     """One computation under way in this process, and what it holds until it ends."""
 
     __slots__ = (
-        "_done", "_publishing", "_wakes", "abandoned", "by_hand", "dropped", "error", "failed", "held", "key", "lock",
-        "owner", "writer",
+        "_done", "_publishing", "_wakes", "abandoned", "by_hand", "dropped", "ended", "error", "failed", "held", "key",
+        "lock", "owner", "writer",
     )  # fmt: skip
 
     def __init__(self, key: str, owner: Flights) -> None:
-        self.key = key
-        self.owner = owner
+        self.key: str = key
+        self.owner: Flights = owner
         #: The lock between processes, once taken.
         self.lock: KeyLock = NoLock()
         #: The writer, opened before the value is computed.
@@ -51,24 +51,27 @@ class Flight:
         #: The exception it ended with, for those who joined.
         self.error: Exception | None = None
         #: Whether the function raised and an expired value was used instead.
-        self.failed = False
+        self.failed: bool = False
         #: Whether it was asked for by hand: its outcome replaces whatever is stored.
-        self.by_hand = False
+        self.by_hand: bool = False
         #: Whether the task that led it was cancelled: one of those who joined goes on in its place.
-        self.abandoned = False
+        self.abandoned: bool = False
+        #: Whether it has ended; set under the guard of its owner.
+        self.ended: bool = False
         #: True once its key was cleared or invalidated: the value must not be left in the store.
-        self.dropped = False
+        self.dropped: bool = False
         #: The flights that the computing thread leads.
-        self.held = _held.flights
-        self._done = threading.Event()
+        self.held: list[Flight] = _held.flights
+        self._done: threading.Event | None = None  # made for the first that waits: most flights nobody joins
         self._wakes: list[Callable[[], None]] = []  # of the tasks that joined
         self._publishing = threading.RLock()  # guards dropped against a publication under way
 
     def wait(self, limit: float | None) -> bool:
         """Wait for the end, at most ``limit`` seconds (None: without limit); return whether it came."""
         deadline = real_clock() + (threading.TIMEOUT_MAX if limit is None else limit)
+        done = self._end_event()
         # In slices: a leader that ran out of stack takes its flight off the table, but can't wake anybody.
-        while not self._done.wait(max(0.0, min(SLICE, deadline - real_clock()))) and self.owner.has(self):
+        while not done.wait(max(0.0, min(SLICE, deadline - real_clock()))) and self.owner.has(self):
             if real_clock() >= deadline:
                 return False
         return True
@@ -76,7 +79,7 @@ class Flight:
     def join(self, wake: Callable[[], None]) -> bool:
         """Have ``wake`` called at the end, by whichever thread ends it; return False if it has ended."""
         self._wakes.append(wake)
-        return not self._done.is_set()
+        return not self.ended
 
     def leave(self, wake: Callable[[], None]) -> None:
         """Take back a ``join``."""
@@ -102,22 +105,31 @@ class Flight:
             # In this order: near the end of the stack there is room for the first, as there was to join, if not for
             # the second.
             self.owner.forget(self)
-            self._done.set()
+            if self._done is not None:
+                self._done.set()
             for wake in self._wakes.copy():
                 wake()
 
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended."""
-        return self._done.is_set()
+    def _end_event(self) -> threading.Event:
+        """Return what is set at the end. The guard keeps an end that comes meanwhile from overlooking it."""
+        with self.owner.guard:
+            if self._done is None:
+                self._done = threading.Event()
+                if self.ended:
+                    self._done.set()
+            return self._done
 
     def _let_go(self) -> None:
         # Whatever fails here (a close on a file system that went away), the caller has his result.
-        with suppress(Exception):
+        try:
             if self.writer is not None:
                 self.writer.close()
-        with suppress(Exception):
+        except Exception:  # noqa: BLE001, S110
+            pass
+        try:  # noqa: SIM105  suppress() costs a call more, near the end of the stack and otherwise
             self.lock.release()
+        except Exception:  # noqa: BLE001, S110
+            pass
 
 
 class _Held(threading.local):
@@ -141,7 +153,7 @@ class Flights:
         What the forking thread itself leads stays noted: a child that asks for the very key its parent is computing
         must compute it, not wait for the parent, which may be waiting for the child.
         """
-        self._guard = threading.Lock()  # guards the two below
+        self.guard: threading.Lock = threading.Lock()  # guards the two below, and the end of each flight
         self._flying: set[Flight] = set()
         self._table: dict[str, Flight] = {}  # those that others may join, by key
 
@@ -155,7 +167,7 @@ class Flights:
         The caller makes the flight before and ends it after, whatever is returned: so that an interrupt at any moment
         leaves nothing that others would wait for.
         """
-        with self._guard:
+        with self.guard:
             if joinable:
                 other = self._table.get(flight.key)
                 if other is not None and not other.ended:
@@ -170,8 +182,9 @@ class Flights:
         return self._table.get(flight.key) is flight
 
     def forget(self, flight: Flight) -> None:
-        """Take a flight off the table; nothing happens if it never was there."""
-        with self._guard:
+        """Take a flight off the table, if it is there: it has ended."""
+        with self.guard:
+            flight.ended = True
             if flight in flight.held:
                 flight.held.remove(flight)
             self._flying.discard(flight)
@@ -180,7 +193,7 @@ class Flights:
 
     def drop(self, prefix: str) -> None:
         """Let no later call join what is under way for these keys, and keep its values out of the store."""
-        with self._guard:
+        with self.guard:
             doomed = [flight for flight in self._flying if flight.key.startswith(prefix)]
             for flight in doomed:
                 self._table.pop(flight.key, None)

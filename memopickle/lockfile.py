@@ -12,6 +12,8 @@ import stat
 from _thread import get_ident  # as threading has it
 from contextlib import suppress
 
+from filelock import lock_descriptor, unlock_descriptor  # 33 ms: this module is imported on a miss only
+
 from memopickle.stores.files import POSIX, keep_private
 
 __all__ = ["LockFile"]
@@ -41,8 +43,6 @@ class LockFile:
 
         Raises OSError if the file can't be opened or locked.
         """
-        from filelock import lock_descriptor  # 33 ms: only on a miss
-
         found = None
         fd = self._fd = os.open(self.path, _FLAGS, 0o600)
         try:
@@ -71,10 +71,8 @@ class LockFile:
         _open.pop(fd, None)
         try:
             # Closing is not enough where a library has forked, past Python, a process that has the descriptor too.
-            from filelock import unlock_descriptor
-
             unlock_descriptor(fd)
-        except (OSError, ImportError):  # the second: the interpreter ends
+        except OSError:
             pass
         finally:
             try:  # noqa: SIM105  a call of suppress() needs stack

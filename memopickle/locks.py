@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from memopickle.errors import LockTimeoutError
 from memopickle.typed import TYPE_CHECKING, Protocol, TypeVar
@@ -32,11 +33,11 @@ _ATTEMPTS = 10
 def _pick_clock() -> Callable[[], float]:
     # freezegun replaces time.monotonic everywhere, and a wait measured with it would never end.
     if hasattr(time, "clock_gettime"):
-        return lambda: time.clock_gettime(time.CLOCK_MONOTONIC)
+        return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
     return time.monotonic
 
 
-real_clock = _pick_clock()
+real_clock: Callable[[], float] = _pick_clock()
 
 
 class KeyLock(Protocol):
@@ -77,19 +78,27 @@ class NoLock:
 
 
 class FileKeyLock:
-    """A lock file at ``path``, whose folder exists."""
+    """A lock file at ``path``; ``make_folder`` makes its folder where that is missing."""
 
-    def __init__(self, path: str) -> None:
-        self.handed_over = self.waited = False
+    def __init__(self, path: str, make_folder: Callable[[str], object] | None = None) -> None:
+        self.handed_over: bool = False
+        self.waited: bool = False
         from memopickle.lockfile import LockFile  # on a miss only
 
         self._file = LockFile(path)
+        self._make_folder = make_folder
         self._mine: tuple[int, int, int] | None = None
         #: What the file was when it was first waited for.
         self._before: tuple[int, int, int] | None = None
         self._pid = os.getpid()
 
     def acquire(self, limit: float | None) -> bool:
+        try:
+            return self._take() or self._wait(limit)
+        except FileNotFoundError:
+            if self._make_folder is None:
+                raise
+        self._make_folder(os.path.dirname(self._file.path))
         return self._take() or self._wait(limit)
 
     def _take(self) -> bool:
@@ -156,8 +165,10 @@ def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple
 def undisturbed(attempt: Callable[[], T]) -> T:
     """Return what ``attempt`` returns; try again where a clear took its folder away between two steps."""
     for _ in range(_ATTEMPTS):
-        with suppress(FileNotFoundError, FileExistsError):
+        try:
             return attempt()
+        except (FileNotFoundError, FileExistsError):
+            continue
     return attempt()
 
 

@@ -34,6 +34,8 @@ INTERVAL = 5.0
 _SHORT, _LONG = 0.05, 1.0
 #: Tallies of one cache that are looked through for those that are over.
 _MANY = 64
+#: The events that end a computation.
+_ENDS = frozenset({Stored, NotStored, Raised})
 _guard = Guard()  # of everything here: counts are taken under it, and written outside
 _books: list[Book] = []
 _last = float("-inf")
@@ -71,7 +73,7 @@ class Book:
         """Count an event; after a computation, write what was counted if it is time."""
         with _guard:
             tally.note(event)
-        if isinstance(event, Stored | NotStored | Raised):
+        if type(event) in _ENDS and real_clock() - _last >= INTERVAL:
             _flush_if_due()
 
     def flush(self, patience: float = _LONG) -> None:

@@ -39,6 +39,8 @@ class Sums:
     """
 
     __slots__ = ("first", "last", "reasons", *NUMBERS)
+    first: int
+    last: int
     hits: int
     misses: int
     computations: int
@@ -99,16 +101,16 @@ class Tally:
         """Count what an event says; hits are counted elsewhere."""
         sums = self._sums
         sums.touch()
-        if isinstance(event, Miss):
+        if type(event) is Miss:
             sums.missed(event.reason)
-        elif isinstance(event, Stored):
+        elif type(event) is Stored:
             sums.stores += 1
             sums.bytes += event.size
             sums.computations += event.cost > 0  # else it was given by hand
             sums.nanoseconds += round(event.cost * 1e9)
-        elif isinstance(event, NotStored | Raised):
+        elif type(event) is NotStored or type(event) is Raised:
             sums.computations += 1
-            sums.errors += isinstance(event, Raised)
+            sums.errors += type(event) is Raised
 
     def take(self) -> Sums:
         """Return what happened since the last time."""

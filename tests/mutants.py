@@ -651,7 +651,7 @@ MUTANTS = [
     Mutant(
         "an entry larger than the limit is not stored",
         "stores/folder.py",
-        "self._account.check(self._size, self._path)",
+        "self._account.check(size, self._path)",
         "pass",
         LIMITS + "what_is_too_large_is_not_written_to_its_end",
     ),
@@ -678,7 +678,7 @@ MUTANTS = [
     ),
     Mutant(
         "a directory for locks is one's own",
-        "stores/base.py",
+        "stores/userfiles.py",
         " and not (POSIX and found.st_mode & 0o022)",
         "",
         "stores/test_base.py",

@@ -74,16 +74,17 @@ class DirectoryStore(Store):
         text = os.fspath(path)
         if not isinstance(text, str) or not text or "\0" in text:
             raise ConfigurationError(f"path={path!r}: give the directory as text that is not empty, or as a Path")
-        self.path = os.path.abspath(os.path.expanduser(text))
-        self.ttl = result_ttl(ttl)
-        self.max_bytes = self.max_entries = None
+        self.path: str = os.path.abspath(os.path.expanduser(text))
+        self.ttl: int | None = result_ttl(ttl)
+        self.max_bytes: int | None = None
+        self.max_entries: int | None = None
         if max_bytes is not None or max_entries is not None:
             from memopickle.stores.limits import parse_limit, parse_size  # where there are some
 
             self.max_bytes = parse_size(max_bytes, "max_bytes")
             self.max_entries = parse_limit(max_entries, "max_entries")
-        self.durable = bool(durable)
-        self.mmap = bool(mmap)
+        self.durable: bool = bool(durable)
+        self.mmap: bool = bool(mmap)
         self._set_up()
 
     def _set_up(self) -> None:
@@ -143,7 +144,7 @@ class DirectoryStore(Store):
     def open_entry(self, key: str) -> int | None:
         """Open an entry as ``get`` does, which counts as a hit; return the descriptor of a regular file, or None.
 
-        The caller closes it. Raises BadEntryError, StoreError.
+        The caller closes it. Raises BadEntryError, StoreError. Internal.
         """
         path = self.place(key)
         fd = self._open(path)
@@ -243,10 +244,7 @@ class DirectoryStore(Store):
     def lock(self, key: str) -> KeyLock:
         from memopickle.locks import FileKeyLock  # on a miss only
 
-        path = self.place(key)
-        if not os.path.isdir(os.path.dirname(path)):
-            self.make_folder(os.path.dirname(path))
-        return FileKeyLock(f"{path}.lock")
+        return FileKeyLock(f"{self.place(key)}.lock", self.make_folder)
 
     def place(self, key: str) -> str:
         found = self._places.get(key)
@@ -266,7 +264,7 @@ class DirectoryStore(Store):
         self.account.on_eviction(tell)
 
     def make_folder(self, path: str) -> None:
-        """Make a folder below the root, and the root again if it was deleted while running."""
+        """Make a folder below the root, and the root again if it was deleted while running. Internal."""
         if not os.path.isdir(self.path):
             make_root(self.path)
         make_directory(os.path.dirname(path))

@@ -24,6 +24,7 @@ __all__ = [
     "POSIX",
     "READ_FLAGS",
     "WRITE_FLAGS",
+    "byte_count",
     "close",
     "file_time",
     "is_directory",
@@ -36,6 +37,7 @@ __all__ = [
     "replace",
     "write_all",
     "write_file",
+    "write_whole",
 ]
 
 #: Whether files have owners and modes that mean something.
@@ -62,7 +64,7 @@ def _pick_file_clock() -> Callable[[], int]:
 
 
 #: The nanoseconds since the epoch by the clock that dates files, which is not that of a cache.
-file_time = _pick_file_clock()
+file_time: Callable[[], int] = _pick_file_clock()
 
 
 def mode_of(path: str) -> int:
@@ -110,9 +112,21 @@ def read_rest(fd: int, size: int) -> Blob:
 
 
 def write_all(fd: int, chunks: Iterable[Blob]) -> None:
-    """Write every byte; a short write (disk nearly full, signals) is written on."""
+    """Write every byte of every chunk."""
     for chunk in chunks:
-        rest = memoryview(chunk).cast("B")
+        write_whole(fd, chunk)
+
+
+def byte_count(chunk: Blob) -> int:
+    """Return how many bytes a chunk has, whatever its items are."""
+    return len(chunk) if type(chunk) is bytes else memoryview(chunk).nbytes
+
+
+def write_whole(fd: int, chunk: Blob) -> None:
+    """Write every byte; a short write (disk nearly full, signals) is written on."""
+    done = os.write(fd, chunk)
+    if done < byte_count(chunk):
+        rest = memoryview(chunk).cast("B")[done:]
         while rest:
             rest = rest[os.write(fd, rest) :]
 
@@ -143,7 +157,7 @@ def write_file(path: str, text: str) -> None:
         return
     try:
         keep_private(fd)
-        write_all(fd, [text.encode()])
+        write_whole(fd, text.encode())
     finally:
         close(fd)
 

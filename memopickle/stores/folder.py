@@ -8,12 +8,12 @@ from contextlib import suppress
 from memopickle.errors import StoreError
 from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.base import Writer
-from memopickle.stores.files import WRITE_FLAGS, close, keep_private, make_directory, replace, write_all
+from memopickle.stores.files import WRITE_FLAGS, byte_count, close, keep_private, make_directory, replace, write_whole
 from memopickle.stores.layout import open_directory, remove_directory, remove_file
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from memopickle.stores.base import Blob
     from memopickle.stores.directory import DirectoryStore
@@ -46,7 +46,7 @@ class FolderWriter(Writer):
         except FileNotFoundError:
             return False  # the folder was set aside and is gone
         try:
-            self._fill(fd, chunks)
+            size = self._fill(fd, chunks)
             before = self._account.weigh(self._path)
             self._show(temporary)
         except BaseException as error:
@@ -54,7 +54,7 @@ class FolderWriter(Writer):
             if isinstance(error, FileNotFoundError):
                 return False
             raise
-        self._account.stored(self._path, self._size, before)
+        self._account.stored(self._path, size, before)
         return True
 
     def retract(self) -> None:
@@ -64,8 +64,10 @@ class FolderWriter(Writer):
 
     def close(self) -> None:
         if self._fd is not None and self._fd >= 0:
-            with suppress(OSError):  # nothing was written through it
+            try:  # noqa: SIM105  suppress() would cost more than the close
                 os.close(self._fd)
+            except OSError:  # nothing was written through it
+                pass
             self._fd = -1  # and not None: names would be relative to the working directory
 
     def _create(self, temporary: str) -> int:
@@ -75,21 +77,19 @@ class FolderWriter(Writer):
             make_directory(self._shard, self._fd)
             return os.open(temporary, WRITE_FLAGS, 0o600, dir_fd=self._fd)
 
-    def _fill(self, fd: int, chunks: Iterable[Blob]) -> None:
+    def _fill(self, fd: int, chunks: Iterable[Blob]) -> int:
+        size = 0
         try:
             keep_private(fd)
-            write_all(fd, self._measured(chunks))
+            for chunk in chunks:
+                size += byte_count(chunk)
+                self._account.check(size, self._path)
+                write_whole(fd, chunk)
             if self._durable:
                 os.fsync(fd)
         finally:
             close(fd)
-
-    def _measured(self, chunks: Iterable[Blob]) -> Iterator[Blob]:
-        self._size = 0
-        for chunk in chunks:
-            self._size += memoryview(chunk).nbytes
-            self._account.check(self._size, self._path)
-            yield chunk
+        return size
 
     def _show(self, temporary: str) -> None:
         if not self._durable or self._fd is None:

@@ -40,7 +40,7 @@ def call_like(call, work):
 def waiting(cache, key):
     """How many threads have joined the flight of a key."""
     flight = cache.flights._table.get(key)
-    return 0 if flight is None else len(flight._done._cond._waiters)
+    return 0 if flight is None or flight._done is None else len(flight._done._cond._waiters)
 
 
 def start_and_join(pool, cache, slow, work, count):
