@@ -17,8 +17,9 @@ import time
 from hashlib import sha256
 
 from memopickle import DirectoryStore, Secret
-from memopickle.entry import Codec, Facts
+from memopickle.codec import Codec
 from memopickle.expiry import NEVER, SECOND
+from memopickle.header import Facts
 from memopickle.serializers import PICKLE
 from memopickle.storekey import function_part, join
 

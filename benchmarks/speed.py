@@ -5,8 +5,9 @@ is the median of these ratios, the quartiles beside it, and the target of the pr
 are what the work costs without a cache around it (``benchmarks/suite/floors.py``). A ratio below 1 means that
 memopickle takes less time. Times in the last column are this machine's, and only say of what size things are.
 
-Needs numpy for the large results; ``pip install cachetools cachebox joblib diskcache cachier checkpointer`` for the
-peers. What is not installed is left out and said so. Nothing is written outside a temporary directory.
+Needs numpy for the large results, and for the peers ``pip install cachetools cachebox joblib diskcache cachier
+checkpointer dogpile.cache cashews``. What is not installed is left out and said so. Nothing is written outside a
+temporary directory, but what ``--json``, ``--markdown`` and ``--charts`` name.
 """
 
 from __future__ import annotations
@@ -21,14 +22,19 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suite import report
+from suite import beside, report
 from suite.peers import versions
 from suite.profile import PROFILES
 from suite.setting import Setting
-from suite.workloads import WORKLOADS, chosen
+from suite.workloads import WORKLOADS, chosen, groups
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from suite.report import Row
+
+    #: What was found, by workload.
+    Found = dict[str, list[Row]]
 
 COMMAND = "benchmarks/speed.py"
 
@@ -40,7 +46,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each workload")
     parser.add_argument("--quick", action="store_true", help="few rounds and small sizes: to see that it runs")
     parser.add_argument("--json", metavar="FILE", help="write all figures here")
-    parser.add_argument("--markdown", metavar="FILE", help="put what is printed between its markers in this page")
+    parser.add_argument(
+        "--markdown", nargs="+", default=[], metavar="FILE", help="put the tables between their markers in these pages"
+    )
+    parser.add_argument("--charts", metavar="FOLDER", help="draw hits and misses beside the other libraries, as SVG")
     parser.add_argument(
         "--profile", choices=list(PROFILES), help="print instead where the time of a hit, or a miss, goes"
     )
@@ -52,30 +61,55 @@ def main() -> int:
         if arguments.profile:
             profile(arguments, _setting(root, arguments))
             return 0
-        rows, failed = run(names, _setting(root, arguments))
+        found, failed = run(names, _setting(root, arguments))
+    rows = [row for name in names for row in found[name]]
     print("\n".join(report.plain(rows)))
     print(f"\n{machine()}")
     if arguments.json:
         figures = {"machine": machine(), "versions": versions(), "rows": [row.facts() for row in rows]}
         Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    if arguments.markdown:
-        report.between_markers(Path(arguments.markdown), [*report.markdown(rows), "", machine()], COMMAND)
+    fill(arguments.markdown, dict(tables(found)))
+    if arguments.charts:
+        for name, picture in beside.drawn(rows):
+            Path(arguments.charts, name).write_text(picture, encoding="utf-8")
     return 1 if failed else 0
 
 
-def run(names: list[str], setting: Setting) -> tuple[list[Row], list[str]]:
+def run(names: list[str], setting: Setting) -> tuple[Found, list[str]]:
     """Run workloads and return what they found, and which failed; the one that is running is named on stderr."""
-    rows: list[Row] = []
+    found: Found = {}
     failed = []
     for name in names:
         print(f"{name} ...", file=sys.stderr)
+        found[name] = []
         try:
-            rows += WORKLOADS[name](setting)
+            found[name] += WORKLOADS[name](setting)
         except Exception:  # the others' figures must not be lost for it
             traceback.print_exc()
             failed.append(name)
-            rows.append(report.noted(name, "", "FAILED"))
-    return rows, failed
+            found[name].append(report.noted(name, "", "FAILED"))
+    return found, failed
+
+
+def tables(found: Found) -> Iterator[tuple[str, list[str]]]:
+    """Give the lines of each table of the pages, with the command that makes it; none of which only a part was run."""
+    for group, names in groups().items():
+        if found.keys() >= set(names):
+            rows = [row for name in names for row in found[name]]
+            yield f"{COMMAND} --only {group}", [*report.markdown(rows), "", machine()]
+    lines = beside.table([row for rows in found.values() for row in rows])
+    if lines:
+        yield f"{COMMAND}, beside each other", [*lines, "", machine()]
+
+
+def fill(pages: list[str], made: dict[str, list[str]]) -> None:
+    """Put the tables into the pages that have a place for them."""
+    for page in map(Path, pages):
+        there = [command for command in made if report.marked(page, command)]
+        if not there:
+            raise SystemExit(f"{page} has no place for any of: {', '.join(made) or 'no table was made as a whole'}")
+        for command in there:
+            report.between_markers(page, made[command], command)
 
 
 def profile(arguments: argparse.Namespace, setting: Setting) -> None:
@@ -84,7 +118,7 @@ def profile(arguments: argparse.Namespace, setting: Setting) -> None:
     print("\n".join((*lines, machine())))
     if arguments.markdown:
         block = ["```text", *lines[:-1], "```"]
-        report.between_markers(Path(arguments.markdown), block, f"{COMMAND} --profile {arguments.profile}")
+        fill(arguments.markdown, {f"{COMMAND} --profile {arguments.profile}": block})
 
 
 def machine() -> str:

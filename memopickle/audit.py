@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from memopickle.entry import SNAPSHOT, UNKNOWN_SECRET, Codec, read_header, read_metadata
+from memopickle.codec import UNKNOWN_SECRET, Codec
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
+from memopickle.header import SNAPSHOT, read_header, read_metadata
 from memopickle.serializers import PICKLE, NameOnly
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from memopickle.signing import Signer
     from memopickle.stores.base import Blob, Store
 
-__all__ = ["Auditor", "Checked", "State", "announced_serializer"]
+__all__ = ["NOT_GOOD", "Auditor", "Checked", "State", "announced_serializer"]
 
 #: Namespaces come from unverified heads: no more codecs are kept than this.
 _CODECS = 64
@@ -36,6 +37,10 @@ class State:
     UNKNOWN_FORMAT = "unknown format"
     #: The store can't read it.
     UNREADABLE = "unreadable"
+
+
+#: The states of an entry that is there and can't be used, in the order in which they are told.
+NOT_GOOD = (State.DAMAGED, State.UNKNOWN_SECRET, State.UNKNOWN_FORMAT, State.UNREADABLE)
 
 
 class Checked(NamedTuple):

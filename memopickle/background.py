@@ -37,7 +37,7 @@ class Background:
     def renew(self) -> None:
         """Forget what threads of the parent were doing."""
         self._guard = threading.Lock()  # guards all below
-        self._tasks: deque[tuple[str, Callable[[], bool]]] = deque()
+        self._tasks: deque[tuple[str, Callable[[], bool | None]]] = deque()
         self._busy: set[str] = set()  # keys waiting or under way
         self._failed: dict[str, tuple[int, float]] = {}  # how often in a row, and until when to leave it alone
         self._workers = 0
@@ -50,8 +50,8 @@ class Background:
             self._busy.add(key)
             return True
 
-    def submit(self, key: str, task: Callable[[], bool]) -> bool:
-        """Have ``task`` run, which returns whether it succeeded and raises nothing; return False if it is not to be."""
+    def submit(self, key: str, task: Callable[[], bool | None]) -> bool:
+        """Have ``task`` run, which raises nothing and returns how it ``ended``; return False if it is not to be."""
         with self._guard:
             if key in self._busy or len(self._tasks) >= WAITING or self._is_pausing(key):
                 return False
@@ -85,7 +85,7 @@ class Background:
                     return
                 key, task = self._tasks.popleft()
             try:
-                succeeded = task()
+                succeeded: bool | None = task()
             except BaseException:  # noqa: BLE001  the end of this thread only; sys.exit() in the user's function
                 succeeded = False
             self.ended(key, succeeded)

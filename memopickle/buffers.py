@@ -29,7 +29,7 @@ class Source:
     def __init__(self, data: Blob) -> None:
         self._view = memoryview(data)
         #: The length of the whole entry, in bytes.
-        self.size = len(data)
+        self.size: int = len(data)
 
     def read(self, start: int, stop: int) -> memoryview:
         """Return these bytes in memory of our own; fewer if there are fewer."""
@@ -46,10 +46,10 @@ class Part:
     __slots__ = ("flags", "pieces", "raw_size", "size")
 
     def __init__(self, pieces: Sequence[Blob], raw_size: int, flags: int = 0) -> None:
-        self.pieces = pieces
-        self.size = sum(map(len, pieces))
-        self.raw_size = raw_size
-        self.flags = flags
+        self.pieces: Sequence[Blob] = pieces
+        self.size: int = sum(map(len, pieces))
+        self.raw_size: int = raw_size
+        self.flags: int = flags
 
 
 class Stored:
@@ -58,10 +58,10 @@ class Stored:
     __slots__ = ("data", "flags", "mapped", "raw_size")
 
     def __init__(self, data: memoryview, raw_size: int, flags: int, mapped: bool) -> None:
-        self.data = data
-        self.raw_size = raw_size
-        self.flags = flags
-        self.mapped = mapped
+        self.data: memoryview = data
+        self.raw_size: int = raw_size
+        self.flags: int = flags
+        self.mapped: bool = mapped
 
 
 def rows(parts: Sequence[Part], mac: Mac) -> bytes:

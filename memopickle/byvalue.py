@@ -12,7 +12,8 @@ from functools import cache
 from importlib import import_module
 
 from memopickle.outofband import with_arrays
-from memopickle.serializers import PROTOCOL, beside, write_pickle
+from memopickle.pickling import PROTOCOL
+from memopickle.serializers import beside, write_pickle
 from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ByValueSerializer:
     name: str
 
     def __init__(self) -> None:
-        self.form = f"{self.name}, {sys.implementation.cache_tag}"
+        self.form: str = f"{self.name}, {sys.implementation.cache_tag}"
 
     def encode(self, value: Any) -> tuple[list[Blob], list[memoryview]]:
         buffers: list[memoryview] = []

@@ -5,12 +5,13 @@ from __future__ import annotations
 from _weakrefset import WeakSet  # as in forking
 
 from memopickle import logs, settings
-from memopickle.entry import EXCEPTION, VALUE, Codec
+from memopickle.codec import Codec
 from memopickle.errors import ConfigurationError
 from memopickle.events import teller
 from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
 from memopickle.forking import Guard
 from memopickle.function import CachedFunction, decorate
+from memopickle.header import EXCEPTION, VALUE
 from memopickle.options import Options
 from memopickle.secret import find_secrets
 from memopickle.serializers import PICKLE
@@ -73,7 +74,7 @@ class Cache:
         self.namespace = namespace
         self.clock = clock
         #: Tells the hooks, None where there are none: no event is built for nobody.
-        self.emit = teller(on_event)
+        self.emit: Callable[[Event], None] | None = teller(on_event)
         if self.emit is not None:
             from memopickle.evictions import tell_evictions  # for those who have hooks
 

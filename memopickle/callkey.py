@@ -8,11 +8,11 @@ from types import FunctionType
 from blake3 import blake3
 
 from memopickle import keys
-from memopickle.binder import make_binder
+from memopickle.binder import Binder, make_binder
 from memopickle.code import code_digest
-from memopickle.entry import FORMAT
 from memopickle.errors import UnkeyableError
 from memopickle.fingerprint import NO_VALUES
+from memopickle.header import FORMAT
 from memopickle.serializers import PICKLE, serializer_name
 from memopickle.signing import frame
 from memopickle.storekey import function_part, join, variant_part
@@ -38,15 +38,16 @@ class CallKeys:
     def __init__(
         self, function: Callable[..., Any], identity: Fingerprint, options: Options, namespace: str, serializer: str
     ) -> None:
-        self.binder = binder = make_binder(function, options.ignore, _has_key)
+        binder = make_binder(function, options.ignore, _has_key)
+        self.binder: Binder = binder
         #: Returns the values of a call that take part in its key; TypeError for a wrong call.
-        self.bind = binder.bind
+        self.bind: Callable[..., tuple[Any, ...]] = binder.bind
         #: The user's ``key=``, whose answer stands in for these values.
-        self.by = options.key
+        self.by: Callable[..., object] | None = options.key
         #: What every key of this function begins with.
-        self.prefix = function_part(namespace, identity.name)
+        self.prefix: str = function_part(namespace, identity.name)
         #: The short digest of each function, class or file whose code or content counts, by name.
-        self.code_parts = identity.parts
+        self.code_parts: dict[str, str] = identity.parts
         self._captured = {} if identity.captured == NO_VALUES else {CAPTURED: identity.captured[:8].hex()}
         self._described: dict[str, Any] = {"function": identity.name, "namespace": namespace, "code": identity.parts}
         if options.version is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from memopickle.entry import HEADER, read_header, read_metadata
 from memopickle.errors import BadEntryError
 from memopickle.expiry import NEVER, SECOND
+from memopickle.header import HEADER, read_header, read_metadata
 from memopickle.storekey import function_part
 from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,31 +27,43 @@ __all__ = [
 
 
 class EntryInfo(NamedTuple):
-    """One stored entry, by what its head says; unverified, see :meth:`memopickle.Cache.verify`."""
+    """One stored entry, by what its head says; unverified, see :meth:`memopickle.Cache.verify`.
+
+    Attributes:
+        key: the store key.
+        function: ``module:qualname``, ``""`` where the head can't be read.
+        namespace: that of the cache that stored it.
+        created: when it was stored, seconds since the epoch.
+        expires: when it expires by the ttl it was stored under, seconds since the epoch; None for never.
+        cost: seconds that computing it took.
+        size: bytes in the store.
+        arguments: the short digest of each argument, by parameter.
+        version: the user's version, None if none was set.
+        code: the short digest of each function, class or file whose code or content counted, by name.
+
+    """
 
     key: str
-    #: ``module:qualname``, ``""`` where the head can't be read.
     function: str
-    #: The namespace of the cache that stored it.
     namespace: str
-    #: Seconds since the epoch.
     created: float
-    #: Seconds since the epoch, by the ttl it was stored under; None for never.
     expires: float | None
-    #: Seconds that computing it took.
     cost: float
-    #: Bytes in the store.
     size: int
-    #: The short digest of each argument, by parameter.
     arguments: dict[str, str]
-    #: The user's version, if one was set.
     version: int | str | None
-    #: The short digest of each function, class or file whose code or content counted, by name.
     code: dict[str, str]
 
 
 class BadStored(NamedTuple):
-    """An entry that :meth:`Cache.verify` found wrong: its key, where it lies, and why it is refused."""
+    """An entry that :meth:`memopickle.Cache.verify` found wrong.
+
+    Attributes:
+        key: the store key.
+        place: where it lies: a path or URL.
+        reason: why it is refused.
+
+    """
 
     key: str
     place: str
@@ -59,7 +71,13 @@ class BadStored(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """The outcome of :meth:`Cache.verify`: how many entries were good, and the others."""
+    """The outcome of :meth:`memopickle.Cache.verify`.
+
+    Attributes:
+        good: how many entries were good.
+        bad: the others.
+
+    """
 
     good: int
     bad: list[BadStored]
@@ -70,31 +88,40 @@ class FunctionStats(NamedTuple):
 
     Calls are those of all processes that have used the place since its statistics began, as far as they have written
     them down; see docs/how-to/metrics.md for when they do. Nothing of it is verified.
+
+    Attributes:
+        function: ``module:qualname``.
+        entries: how many are stored now.
+        bytes: how many these have.
+        hits: calls that returned a stored result.
+        misses: calls that ran the function, or raised what another's run raised.
+        reasons: how often the look-up found nothing usable, by reason (as of the Miss event), the most frequent first.
+            Their sum may exceed the misses: a call that waits for another's result finds nothing at first.
+        computations: runs of the function that ended.
+        errors: those of them that raised.
+        stores: results stored, also those replaced or removed since.
+        stored_bytes: the bytes of these.
+        seconds: what computing the stored results took.
+        first: the first use, seconds since the epoch; None if unknown.
+        last: the last use, seconds since the epoch; None if unknown.
+        oldest: when the oldest entry was stored, as its file says, seconds since the epoch; None if unknown.
+        newest: when the newest entry was stored, in the same way.
+
     """
 
     function: str
-    #: Entries stored, and their bytes.
     entries: int
     bytes: int
-    #: Calls that returned a stored result.
     hits: int
-    #: Calls that ran the function, or raised what another's run raised.
     misses: int
-    #: How often the look-up found nothing usable, by reason (as of the Miss event), the most frequent first. Their
-    #: sum may exceed the misses: a call that waits for another's result finds nothing at first.
     reasons: dict[str, int]
-    #: Runs of the function that ended, and those of them that raised.
     computations: int
     errors: int
-    #: Results stored, and their bytes, also those replaced or removed since.
     stores: int
     stored_bytes: int
-    #: What computing the stored results took, in seconds.
     seconds: float
-    #: The first and last use, seconds since the epoch; None if unknown.
     first: float | None
     last: float | None
-    #: When the oldest and newest entry were stored, as their files say, seconds since the epoch; None if unknown.
     oldest: float | None
     newest: float | None
 

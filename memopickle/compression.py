@@ -31,7 +31,7 @@ class Compression:
 
     def __init__(self, name: str, compressor: Callable[[], Any], decompressor: Callable[[], Any]) -> None:
         self.name = name
-        self.number = ALGORITHMS.index(name)
+        self.number: int = ALGORITHMS.index(name)
         self._compressor = compressor
         self._decompressor = decompressor
 

@@ -15,9 +15,9 @@ class Counts:
 
     def __init__(self) -> None:
         #: Calls that returned a stored result.
-        self.hits = 0
+        self.hits: int = 0
         #: Calls that ran the function, or raised what another's run raised.
-        self.misses = 0
+        self.misses: int = 0
         self._before = 0, 0
 
     def since_reset(self) -> tuple[int, int]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from memopickle.buffers import ROW, Source, end_of
 from memopickle.errors import BadSignatureError
+from memopickle.files import WRITE_FLAGS, close, keep_private, replace, write_all
+from memopickle.folders import remove_file
 from memopickle.header import HEADER, read_header
 from memopickle.pages import fresh_memory
 from memopickle.signing import MAC_SIZE
-from memopickle.stores.files import WRITE_FLAGS, close, keep_private, replace, write_all
-from memopickle.stores.layout import remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

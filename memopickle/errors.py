@@ -70,6 +70,7 @@ class StoreError(MemopickleError):
     """A store could not be opened, read or written.
 
     Attributes:
+        message: what happened, without the place.
         place: the path or URL concerned, without credentials; may be empty.
 
     """

@@ -27,7 +27,8 @@ class Hit(NamedTuple):
 class Miss(NamedTuple):
     """No usable value was stored.
 
-    ``reason`` is ``"absent"``, ``"expired"``, ``"future"``, ``"code changed"``, ``"bad entry"`` or ``"store error"``.
+    ``reason`` is ``"absent"``, ``"expired"``, ``"future"``, ``"code changed"``, ``"exception"`` (one that is not
+    remembered any more), ``"bad entry"`` or ``"store error"``.
     """
 
     function: str
@@ -45,7 +46,7 @@ class Stored(NamedTuple):
 
 
 class NotStored(NamedTuple):
-    """A computed value was returned to the caller but not stored, and why."""
+    """A computed value was returned to the caller but not stored; ``reason`` says why."""
 
     function: str
     key: str
@@ -68,7 +69,7 @@ class Evicted(NamedTuple):
 
 
 class BadEntry(NamedTuple):
-    """Stored bytes were refused: where they lie and why. They were not unpickled."""
+    """Stored bytes were refused, and not unpickled: ``place`` is where they lie, ``reason`` why they were."""
 
     function: str
     key: str
@@ -77,7 +78,7 @@ class BadEntry(NamedTuple):
 
 
 class LockWait(NamedTuple):
-    """The call waited for another's computation: ``seconds``, and whether that ended within the limit."""
+    """The call waited for another's computation: how many ``seconds``, and whether that ``ended`` within the limit."""
 
     function: str
     key: str

@@ -27,27 +27,37 @@ RECENT = 120
 
 
 class NearestCall(NamedTuple):
-    """The stored call that shares most arguments with one that was never computed."""
+    """The stored call that shares most arguments with one that was never computed.
+
+    Attributes:
+        entry: what is stored for it.
+        equal: names of the parameters whose arguments are equal.
+        differ: names of the parameters whose arguments differ.
+
+    """
 
     entry: EntryInfo
-    #: Names of the parameters whose arguments are equal.
     equal: tuple[str, ...]
-    #: Names of the parameters whose arguments differ.
     differ: tuple[str, ...]
 
 
 class Explanation(NamedTuple):
     """Why a call would hit or miss; printing it gives a short text.
 
-    ``reason`` is ``"hit"``, or for a miss ``"never computed"``, ``"expired"``, ``"from the future"``,
-    ``"code changed"``, ``"version changed"``, ``"signature refused"``, ``"unreadable"``, ``"cannot be loaded"``,
-    ``"ttl is 0"`` or ``"store error"``.
+    Attributes:
+        function: ``module:qualname``.
+        key: the store key of the call.
+        reason: ``"hit"``, or for a miss ``"never computed"``, ``"expired"``, ``"from the future"``,
+            ``"code changed"``, ``"version changed"``, ``"signature refused"``, ``"unreadable"``,
+            ``"cannot be loaded"``, ``"ttl is 0"`` or ``"store error"``.
+        detail: a sentence about it: when, under which ttl, which code.
+        nearest: for a call that was never computed, the stored one that shares most arguments; else None.
+
     """
 
     function: str
     key: str
     reason: str
-    #: A sentence about it: when, under which ttl, which code.
     detail: str
     nearest: NearestCall | None = None
 
@@ -65,11 +75,18 @@ class Explanation(NamedTuple):
 
 
 class MissReport(NamedTuple):
-    """A parameter in which alone so many of a function's entries differ; printing it gives a sentence."""
+    """A parameter in which alone so many of a function's entries differ; printing it gives a sentence.
+
+    Attributes:
+        function: ``module:qualname``.
+        parameter: its name.
+        entries: how many entries differ from another one in this parameter only.
+        total: how many entries there are.
+
+    """
 
     function: str
     parameter: str
-    #: How many entries differ from another one in this parameter only.
     entries: int
     total: int
 

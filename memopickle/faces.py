@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 
 from memopickle.expiry import NEVER, SECOND
+from memopickle.files import close
 from memopickle.header import EXCEPTION
 from memopickle.serializers import PickleSerializer, in_process
-from memopickle.stores.files import close
 from memopickle.stores.memory import MemoryStore, Record
 from memopickle.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from memopickle.entry import Codec, Facts
+    from collections.abc import Callable
+
+    from memopickle.codec import Codec
+    from memopickle.header import Facts
     from memopickle.serializers import ResultSerializer
     from memopickle.stores.base import Store, Writer
     from memopickle.stores.directory import DirectoryStore
@@ -109,7 +112,7 @@ class ObjectFace:
     """
 
     def __init__(self, store: MemoryStore, serializer: ResultSerializer) -> None:
-        self.read = store.recall
+        self.read: Callable[[str], Record | None] = store.recall
         self._store = store
         self._serializer = in_process(serializer)
         self._as_they_are = _IMMUTABLE if isinstance(serializer, PickleSerializer) else frozenset()

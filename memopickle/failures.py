@@ -16,7 +16,7 @@ class Failure:
     __slots__ = ("error",)
 
     def __init__(self, error: Exception) -> None:
-        self.error = error
+        self.error: Exception = error
 
 
 def freeze(error: BaseException, depth: int = 0) -> dict[str, Any]:

@@ -41,10 +41,10 @@ class Fingerprint:
     __slots__ = ("captured", "code", "name", "parts")
 
     def __init__(self, name: str, code: bytes, captured: bytes, parts: dict[str, str]) -> None:
-        self.name = name
-        self.code = code
-        self.captured = captured
-        self.parts = parts
+        self.name: str = name
+        self.code: bytes = code
+        self.captured: bytes = captured
+        self.parts: dict[str, str] = parts
 
     def __repr__(self) -> str:
         return f"Fingerprint({self.name!r}, code={self.code.hex()[:16]}, captured={self.captured.hex()[:16]})"

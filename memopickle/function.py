@@ -33,9 +33,14 @@ __all__ = ["CacheInfo", "CachedFunction", "decorate"]
 
 
 class CacheInfo(NamedTuple):
-    """functools' named tuple. Hits and misses are this process's; ``currsize`` is known for memory only.
+    """functools' named tuple, of this process.
 
-    A hit is a call that returned what was stored; a miss, one that ran the function.
+    Attributes:
+        hits: calls that returned what was stored.
+        misses: calls that ran the function, or raised what another's run raised.
+        maxsize: the limit of a MemoryStore; None without one, and for other stores.
+        currsize: how many entries of this function a MemoryStore has; None for other stores.
+
     """
 
     hits: int

@@ -11,15 +11,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.catalog import describe
-from memopickle.errors import MemopickleError, StoreError, UnavailableError
+from memopickle.errors import MemopickleError, StoreError
 from memopickle.expiry import SECOND, SKEW, wall_clock
+from memopickle.files import POSIX, WRITE_FLAGS
+from memopickle.folders import remove_file
 from memopickle.mounts import file_system
 from memopickle.rotation import key_id
 from memopickle.secretfile import secret_source
-from memopickle.stores.base import lock_directory
 from memopickle.stores.directory import DirectoryStore
-from memopickle.stores.files import POSIX, WRITE_FLAGS
-from memopickle.stores.layout import remove_file
+from memopickle.stores.userfiles import lock_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,8 +74,6 @@ def _guarded(subject: str, look: Callable[..., Iterator[Finding]], *arguments: o
     """Turn what a look raises into a finding."""
     try:
         yield from look(*arguments)
-    except UnavailableError as error:
-        yield Finding(subject, WRONG, str(error))
     except (MemopickleError, OSError) as error:
         yield Finding(subject, WRONG, str(error))
 

@@ -39,7 +39,6 @@ class Identity:
         self.functions: list[FunctionType | type] = []
         self._met: dict[int, int] = {}
         self._kept: list[object] = []  # an id is one object's only as long as the object lives
-        self._with_code = with_code
         self._read(function, self.codes if with_code else None)
 
     def _read(self, obj: Any, codes: list[bytes] | None) -> None:

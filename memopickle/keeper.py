@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from memopickle.entry import CODE_SIZE, EXCEPTION, VALUE, Facts
 from memopickle.events import NotStored, Stored
 from memopickle.expiry import NEVER, expires_at, microseconds, result_ttl
 from memopickle.failures import freeze, thaw
 from memopickle.formats import open_serializer
+from memopickle.header import CODE_SIZE, EXCEPTION, VALUE, Facts
 from memopickle.locks import undisturbed
 from memopickle.serializers import in_process
 from memopickle.typed import TYPE_CHECKING, Any, NamedTuple

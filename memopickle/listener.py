@@ -28,7 +28,7 @@ class Listener:
         self._emit = cache.emit
         self._book = cache.book
         self._tally = self._book.open(prefix, memo.name, memo)
-        self.wants_hits = self._emit is not None or logs.is_on()
+        self.wants_hits: bool = self._emit is not None or logs.is_on()
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""

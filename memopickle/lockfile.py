@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from filelock import lock_descriptor, unlock_descriptor  # 33 ms: this module is imported on a miss only
 
-from memopickle.stores.files import POSIX, keep_private
+from memopickle.files import POSIX, keep_private
 
 __all__ = ["LockFile"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from memopickle import switch
 from memopickle.context import Call, Context
 from memopickle.counts import Counts
-from memopickle.entry import CODE_SIZE
 from memopickle.errors import BadEntryError
 from memopickle.expiry import NEVER, SECOND
 from memopickle.failures import Failure
 from memopickle.freshness import Freshness
+from memopickle.header import CODE_SIZE
 from memopickle.listener import Listener
 from memopickle.lookup import MISS, MISSING, SPECIAL, Lookup
 from memopickle.options import Unset
@@ -30,23 +30,29 @@ if TYPE_CHECKING:
     from memopickle.fingerprint import Fingerprint
     from memopickle.options import Options
     from memopickle.runner import Runner
+    from memopickle.stores.base import Store
 
 __all__ = ["Memo", "StoredResult"]
 
 
 class StoredResult(NamedTuple):
-    """An entry, as ``cache_peek`` returns it."""
+    """An entry, as ``cache_peek`` returns it.
+
+    Attributes:
+        value: the result.
+        key: the store key.
+        created: when it was stored, seconds since the epoch.
+        expires: when it expires by the ttl it was stored under, seconds since the epoch; None for never.
+        cost: the seconds that computing it took.
+        raises: whether the value is an exception that a call raises.
+
+    """
 
     value: Any
-    #: The store key.
     key: str
-    #: When it was stored, seconds since the epoch.
     created: float
-    #: When it expires by the ttl it was stored under, seconds since the epoch; None for never.
     expires: float | None
-    #: The seconds that computing it took.
     cost: float
-    #: Whether the value is an exception that a call raises.
     raises: bool = False
 
 
@@ -65,25 +71,25 @@ class Memo:
         self.function = function
         self.options = options
         self.keys = keys
-        self.name = identity.name
-        self.counts = Counts()
-        self.quick = QuickTable()
+        self.name: str = identity.name
+        self.counts: Counts = Counts()
+        self.quick: QuickTable = QuickTable()
         #: Whether it is hit so often that a function of its own for plain arguments pays; see :meth:`quick_call`.
-        self.is_worth_a_quick_call = False
-        self.clock = cache.clock
-        self.store = cache.store
+        self.is_worth_a_quick_call: bool = False
+        self.clock: Callable[[], float] = cache.clock
+        self.store: Store = cache.store
         self.face = face
         self._cache = cache
-        self.freshness = _freshness(identity, options, cache)
-        self.ttl = self.freshness.ttl
-        self.listener = Listener(cache, keys.prefix, self)
+        self.freshness: Freshness = _freshness(identity, options, cache)
+        self.ttl: int | Callable[[Any], object] | None = self.freshness.ttl
+        self.listener: Listener = Listener(cache, keys.prefix, self)
         trouble = Trouble(self.name, cache.store, options.on_error)
         context = Context(self.name, cache, face, self.freshness, options, self.counts, trouble, self.listener)
         #: For what else works on this function's calls.
         self.context = context
         #: What the tasks that call it share; see :mod:`memopickle.aio`.
         self.tasks: AsyncMemo | None = None
-        self.lookup = Lookup(context)
+        self.lookup: Lookup = Lookup(context)
         self._memory_hits = self._find_memory()
         self._learns = keys.by is None and self.ttl != 0
         self._runner: Runner | None = None

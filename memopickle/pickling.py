@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from memopickle.typed import TYPE_CHECKING
 
-__all__ = ["PickleBuffer", "Pickler", "Unpickler", "dumps", "loads"]
+__all__ = ["PROTOCOL", "PickleBuffer", "Pickler", "Unpickler", "dumps", "loads"]
+
+#: Fixed, so that what one supported Python writes every other can read.
+PROTOCOL = 5
 
 if TYPE_CHECKING:
     from pickle import PickleBuffer, Pickler, Unpickler, dumps, loads

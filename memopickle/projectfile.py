@@ -6,8 +6,8 @@ import os
 import stat
 
 from memopickle.errors import ConfigurationError
+from memopickle.files import POSIX, READ_FLAGS, close, read_rest
 from memopickle.notices import warn_once
-from memopickle.stores.files import POSIX, READ_FLAGS, close, read_rest
 from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

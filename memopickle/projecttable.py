@@ -51,19 +51,21 @@ class ProjectTable:
     """
 
     def __init__(self, file: ProjectFile, given: dict[str, Any]) -> None:
-        self.path = file.path
+        self.path: str = file.path
         self._text = file.text
         self._table = "tool.memopickle" if _is_pyproject(file.path) else ""
         overrides = given.pop(_OVERRIDES, [])
         self._check_names(given, "", 0, (*_SETTINGS, *FILE_OPTIONS, _OVERRIDES))
-        self.store = self._text_of(given, "store")
-        self.dir = self._directory(given)
-        self.statistics = self._bool_of(given, "statistics")
-        self.disable = self._bool_of(given, "disable")
+        self.store: str | None = self._text_of(given, "store")
+        self.dir: str | None = self._directory(given)
+        self.statistics: bool | None = self._bool_of(given, "statistics")
+        self.disable: bool | None = self._bool_of(given, "disable")
         if self.store and self.dir:
             self._refuse("store", "", 0, "give either store or dir")
-        self.defaults = self._options(given, "", 0)
-        self.overrides = tuple(self._override(index, table) for index, table in enumerate(self._tables(overrides)))
+        self.defaults: dict[str, Any] = self._options(given, "", 0)
+        self.overrides: tuple[Override, ...] = tuple(
+            self._override(index, table) for index, table in enumerate(self._tables(overrides))
+        )
 
     def where(self, key: str, override: Override | None = None) -> str:
         """Return ``path:line`` of a setting."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from memopickle.codec import Codec
 from memopickle.compression import ALGORITHMS, algorithm_name
-from memopickle.entry import EXCEPTION, SIGNED, SNAPSHOT, VALUE, Codec, read_header
 from memopickle.errors import ConfigurationError, SecretError, UnavailableError, UnknownFormatError
+from memopickle.header import EXCEPTION, SIGNED, SNAPSHOT, VALUE, read_header
 from memopickle.secret import find_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memopickle.buffers import Source
-    from memopickle.entry import Entry, Facts
+    from memopickle.entry import Entry
+    from memopickle.header import Facts
     from memopickle.serializers import Serializer
     from memopickle.signing import Signer
 
@@ -50,7 +52,7 @@ class Purpose:
         self._parts = signers, namespace, serializer, name
         self._kind = kind
         #: The name of the serializer.
-        self.serializer = serializer.name
+        self.serializer: str = serializer.name
         self._codecs: dict[str | None, Codec] = {}
 
     def encode(self, key: str, value: Any, facts: Facts, compress: str | None = None) -> list[Blob]:

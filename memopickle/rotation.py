@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from memopickle.audit import Auditor, Checked, State
-from memopickle.entry import HEADER, read_header
 from memopickle.errors import BadEntryError
 from memopickle.expiry import NEVER, SECOND
+from memopickle.header import HEADER, read_header
 from memopickle.locks import take
 
 if TYPE_CHECKING:

@@ -41,24 +41,25 @@ class Runner(Steps):
             self._background.submit(call.key, partial(self._renew_quietly, call, found))
             return found.value
         try:
-            return self._renew(call, found)
+            value = self._renew(call, found)
         except Exception:  # noqa: BLE001  the stored value is still fresh, and the failure was told
             return found.value
+        return found.value if value is MISSING else value
 
-    def _renew_quietly(self, call: Call, found: Overdue) -> bool:
+    def _renew_quietly(self, call: Call, found: Overdue) -> bool | None:
         try:
-            self._renew(call, found)
+            value = self._renew(call, found)
         except Exception:  # noqa: BLE001  it was told as an event; nobody waits for it
             return False
-        return True
+        return None if value is MISSING else True
 
     def _renew(self, call: Call, found: Overdue) -> Any:
-        """Compute anew what was found, unless somebody else does, or did; return the newest value known."""
+        """Compute anew what was found and return the newest value known; MISSING where somebody else is at it."""
         mine = Flight(call.key, self._flights)
         error: Exception | None = None
         try:
             if self._flights.launch(mine, joinable=True) is not mine or not self._take_lock(mine, 0):
-                return found.value
+                return MISSING
             newer = self._replaced(call, found)
             return self._run(mine, call) if newer is MISSING else newer
         except Exception as raised:

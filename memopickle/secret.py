@@ -13,14 +13,12 @@ import time
 from contextlib import suppress
 
 from memopickle.errors import SecretError, UnavailableError
+from memopickle.files import POSIX, READ_FLAGS, WRITE_FLAGS, keep_private, make_directories, write_all
 from memopickle.signing import Signer, make_signer
-from memopickle.stores.files import POSIX, READ_FLAGS, WRITE_FLAGS, keep_private, make_directories, write_all
 from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    SecretLike = "str | bytes | Secret"
 
 __all__ = ["MIN_SECRET_SIZE", "Secret", "find_secrets", "new_secret", "own_secrets", "user_secret_path"]
 
@@ -150,7 +148,7 @@ def _read_checked(path: str, check: Check) -> bytes:
 class Check:
     """What a secret file must be like before a byte of it is believed."""
 
-    flags = READ_FLAGS & ~getattr(os, "O_NOFOLLOW", 0)
+    flags: int = READ_FLAGS & ~getattr(os, "O_NOFOLLOW", 0)
 
     def cure(self, path: str) -> str:
         """Say how to mend it."""

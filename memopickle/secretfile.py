@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.errors import SecretError, UnavailableError
+from memopickle.files import WRITE_FLAGS, keep_private, make_directories, replace, write_all
+from memopickle.folders import remove_file
 from memopickle.locks import locked_file
 from memopickle.secret import find_secrets, new_secret, own_secrets, user_secret_path
-from memopickle.stores.files import WRITE_FLAGS, keep_private, make_directories, replace, write_all
-from memopickle.stores.layout import remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

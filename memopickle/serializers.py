@@ -7,14 +7,11 @@ the stream without having been copied into it (pickle protocol 5).
 from __future__ import annotations
 
 import copyreg
-import io
 import sys
-from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from memopickle import pickling as pickle
-from memopickle.errors import BadPayloadError, ConfigurationError
 from memopickle.outofband import with_arrays
-from memopickle.pattern import pattern
+from memopickle.pickling import PROTOCOL
 from memopickle.typed import TYPE_CHECKING, Any, NoReturn, Protocol
 
 if TYPE_CHECKING:
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NAMES",
     "PICKLE",
-    "PROTOCOL",
     "NameOnly",
     "PickleSerializer",
     "ResultSerializer",
@@ -42,12 +38,8 @@ __all__ = [
 #: What ``serializer=`` may name; :mod:`memopickle.formats` makes them.
 NAMES = ("pickle", "cloudpickle", "dill", "json", "msgpack")
 
-#: Fixed, so that what one supported Python writes every other can read.
-PROTOCOL = 5
 #: Smaller buffers stay in the stream: their own digest and alignment would cost more than the copy.
 OUT_OF_BAND = 4096
-
-_NAME = pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 class Serializer(Protocol):
@@ -118,16 +110,22 @@ class PickleSerializer:
     name = form = "pickle"
 
     def __init__(self, allowed: Iterable[object] | None = None) -> None:
-        self._allowed = None if allowed is None else frozenset(map(_name_of, _listed(allowed)))
+        self._allowed: frozenset[str] | None = None
+        if allowed is not None:
+            from memopickle.allowed import names_of  # where there is a list
+
+            self._allowed = names_of(allowed)
 
     def __repr__(self) -> str:
         return f"PickleSerializer({'' if self._allowed is None else f'allowed={sorted(self._allowed)}'})"
 
     def encode(self, value: Any) -> tuple[list[Blob], list[memoryview]]:
+        """Return the stream, in pieces, and the buffers beside it. Internal."""
         buffers: list[memoryview] = []
         return write_pickle(self._pickler, value, beside(buffers)), buffers
 
     def encode_whole(self, value: Any) -> bytes:
+        """Return one stream that shares no memory with the value. Internal."""
         if self._allowed is None:
             return pickle.dumps(value, PROTOCOL)
         return b"".join(write_pickle(self._pickler, value, None))
@@ -138,17 +136,20 @@ class PickleSerializer:
         return pickle.loads if self._allowed is None else self.decode
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview] = ()) -> Any:
+        """Return the value; BadPayloadError, or whatever its own code raises. Internal."""
         if self._allowed is None:
             return pickle.loads(stream, buffers=buffers)
-        # Classes registered by number (PEP 307) are found here without being asked for by name.
-        copyreg.clear_extension_cache()
-        return _Unpickler(stream, buffers, self._allowed).load()
+        from memopickle.allowed import load_allowed
+
+        return load_allowed(stream, buffers, self._allowed)
 
     def _pickler(self, file: _Pieces, in_band: InBand | None) -> pickle.Pickler:
         if self._allowed is None:
             made = pickle.Pickler(file, PROTOCOL, buffer_callback=in_band)
         else:
-            made = _Pickler(file, in_band, self._allowed)
+            from memopickle.allowed import AllowedPickler
+
+            made = AllowedPickler(file, in_band, self._allowed)
         if in_band is not None and "numpy" in sys.modules:
             made.dispatch_table = with_arrays(copyreg.dispatch_table)
         return made
@@ -180,71 +181,6 @@ class _Pieces:
     def __init__(self) -> None:
         self.written: list[Blob] = []
         self.write = self.written.append
-
-
-class _Pickler(pickle.Pickler):
-    """Refuses what could not be loaded again, so that it is told once and not at every call."""
-
-    def __init__(self, file: _Pieces, in_band: InBand | None, allowed: frozenset[str]) -> None:
-        super().__init__(file, PROTOCOL, buffer_callback=in_band)
-        self._allowed = allowed
-
-    def reducer_override(self, obj: Any) -> Any:
-        if _stands_by_name(obj):
-            name = _written_name(obj, obj.__qualname__)
-            if name not in self._allowed:
-                raise _refusal(name)
-        return NotImplemented
-
-
-class _Unpickler(pickle.Unpickler):
-    """Finds what is allowed and nothing else; nothing is imported for the rest."""
-
-    def __init__(self, stream: bytes | memoryview, buffers: Sequence[memoryview], allowed: frozenset[str]) -> None:
-        super().__init__(io.BytesIO(stream), buffers=buffers)
-        self._allowed = allowed
-
-    def find_class(self, module: str, name: str) -> Any:
-        full = f"{module}:{name}"
-        if full not in self._allowed:
-            raise _refusal(full)
-        return super().find_class(module, name)
-
-
-def _refusal(name: str) -> BadPayloadError:
-    return BadPayloadError(f"the result names {name}, which is not among allowed=; add it if it is harmless")
-
-
-def _stands_by_name(value: object) -> bool:
-    if isinstance(value, BuiltinFunctionType):
-        return isinstance(value.__self__, ModuleType | None)  # others are methods, and pickled by getattr
-    # None, ... and NotImplemented lead to their types.
-    return isinstance(value, type | FunctionType) and value not in (type(None), type(...), type(NotImplemented))
-
-
-def _listed(allowed: Iterable[object]) -> list[object]:
-    if isinstance(allowed, str) or callable(allowed):
-        raise ConfigurationError(f"allowed={allowed!r}: give a list of classes")
-    return list(allowed)
-
-
-def _name_of(item: object) -> str:
-    """Return the name, ``module:qualname``, of what was given as an object or by name."""
-    if isinstance(item, str):
-        if not _NAME.fullmatch(item):
-            raise ConfigurationError(f"allowed={item!r}: write it as 'module:qualname', such as 'decimal:Decimal'")
-        return item
-    qualname = getattr(item, "__qualname__", "")
-    if not qualname or "<" in qualname or not callable(item):
-        raise ConfigurationError(f"allowed={item!r}: give a class or function that its module's name for it leads to")
-    return _written_name(item, qualname)
-
-
-def _written_name(item: object, qualname: str) -> str:
-    from pickle import whichmodule  # type: ignore[attr-defined]  # what pickle itself asks
-
-    module: str = whichmodule(item, qualname)
-    return f"{module}:{qualname}"
 
 
 PICKLE = PickleSerializer()

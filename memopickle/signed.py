@@ -20,15 +20,16 @@ import os
 import pickle
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from memopickle.entry import SIGNED, Facts, read_metadata
 from memopickle.entrystream import read_entry, write_pieces, write_whole
 from memopickle.errors import BadEntryError, BadSignatureError, ConfigurationError, UnknownFormatError
 from memopickle.expiry import microseconds, wall_clock
 from memopickle.formats import open_serializer
+from memopickle.header import SIGNED, Facts, read_metadata
 from memopickle.optionchecks import check_option
 from memopickle.pages import LARGE, copied
+from memopickle.pickling import PROTOCOL
 from memopickle.purpose import Purpose, needed_secrets
-from memopickle.serializers import PICKLE, PROTOCOL
+from memopickle.serializers import PICKLE
 from memopickle.signing import make_signer
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import stat
 import time
 from contextlib import suppress
 
+from memopickle.files import READ_FLAGS, WRITE_FLAGS, close, keep_private, replace, write_all
 from memopickle.locks import real_clock
 from memopickle.notices import warn_once
-from memopickle.stores.files import READ_FLAGS, WRITE_FLAGS, close, keep_private, replace, write_all
 from memopickle.stores.layout import FUNCTION
 from memopickle.tally import NUMBERS, Sums, merge
 from memopickle.typed import TYPE_CHECKING

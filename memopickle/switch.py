@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["disabled", "environment_switch", "off"]
 
 #: How many ``disabled()`` blocks are open; read on every call, so a plain global.
-off = 0
+off: int = 0
 _guard = Guard()  # of changing it
 
 

@@ -18,8 +18,10 @@ from memopickle.stores.tieredwriter import TieredWriter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from memopickle.entry import Blob, Codec, Entry, Facts
+    from memopickle.codec import Codec
+    from memopickle.entry import Blob, Entry
     from memopickle.faces import Face, Found
+    from memopickle.header import Facts
     from memopickle.serializers import ResultSerializer
     from memopickle.stores.base import Store, Writer
     from memopickle.stores.claims import Claims

@@ -59,35 +59,35 @@ MUTANTS = [
     # -- entries
     Mutant(
         "the MAC is compared",
-        "entry.py",
+        "codec.py",
         "if not same_digest(found, code):",
         "if False:",
         DAMAGE + "every_flipped_bit_is_refused",
     ),
     Mutant(
         "the MAC covers the store key",
-        "entry.py",
+        "codec.py",
         'return (_USUAL if size == _USUAL_SIZE else size.to_bytes(8, "little")) + raw',
         'return b""',
         DAMAGE + "another_key_is_refused",
     ),
     Mutant(
         "the MAC covers the namespace",
-        "entry.py",
+        "codec.py",
         "names = (namespace, serializer.name)",
         'names = ("", serializer.name)',
         DAMAGE + "another_namespace_is_refused",
     ),
     Mutant(
         "the MAC covers the purpose",
-        "entry.py",
+        "codec.py",
         "frame(purpose.encode(), ",
         'frame(b"", ',
         DAMAGE + "another_purpose_is_refused",
     ),
     Mutant(
         "the MAC covers the serializer's name",
-        "entry.py",
+        "codec.py",
         "names = (namespace, serializer.name)",
         'names = (namespace, "")',
         DAMAGE + "another_serializer_is_refused",
@@ -101,7 +101,7 @@ MUTANTS = [
     ),
     Mutant(
         "nothing may follow an entry",
-        "entry.py",
+        "codec.py",
         "elif size != end:",
         "elif False:",
         DAMAGE + "trailing_bytes_are_refused",
@@ -136,7 +136,7 @@ MUTANTS = [
     ),
     Mutant(
         "lengths lie within the entry",
-        "entry.py",
+        "codec.py",
         "if end > size:",
         "if False:",
         DAMAGE + "huge_lengths_allocate_nothing",
@@ -150,7 +150,7 @@ MUTANTS = [
     ),
     Mutant(
         "an entry of another kind or compression is not read",
-        "entry.py",
+        "codec.py",
         "if raises is None:",
         "if False:",
         DAMAGE + "an_entry_is_read_only_by_who_asks_for_its_kind",
@@ -221,21 +221,21 @@ MUTANTS = [
     # -- the allow-list
     Mutant(
         "nothing is loaded that is not allowed",
-        "serializers.py",
+        "allowed.py",
         "if full not in self._allowed:",
         "if False:",
         "test_serializers.py::test_a_hostile_pickle_is_not_run",
     ),
     Mutant(
         "nothing is loaded by its number that is not allowed",
-        "serializers.py",
+        "allowed.py",
         "copyreg.clear_extension_cache()",
         "pass",
         "test_serializers.py::test_classes_registered_by_number_are_under_the_list",
     ),
     Mutant(
         "nothing is stored that is not allowed",
-        "serializers.py",
+        "allowed.py",
         "if name not in self._allowed:",
         "if False:",
         "test_serializers.py::test_what_could_not_be_loaded_is_not_written",
@@ -543,7 +543,7 @@ MUTANTS = [
     # -- files
     Mutant(
         "an entry appears whole (os.replace)",
-        "stores/files.py",
+        "files.py",
         "os.replace(source, target, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)\n\n",
         "into = os.open(target, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=dir_fd)\n"
         "    os.write(into, os.read(os.open(source, os.O_RDONLY, dir_fd=dir_fd), 10**6))\n"
@@ -552,35 +552,35 @@ MUTANTS = [
     ),
     Mutant(
         "an entry is never a symlink (O_NOFOLLOW)",
-        "stores/files.py",
+        "files.py",
         'getattr(os, "O_NOFOLLOW", 0) | ',
         "",
         THROUGH + "a_symlink_is_refused_and_replaced",
     ),
     Mutant(
         "a function's folder is never a symlink",
-        "stores/layout.py",
+        "folders.py",
         "os.O_DIRECTORY | os.O_NOFOLLOW",
         "os.O_DIRECTORY",
         DIRECTORY + "a_function_folder_that_is_a_symlink_is_no_place_to_write",
     ),
     Mutant(
         "an entry is a regular file",
-        "stores/directory.py",
+        "stores/entryfile.py",
         'if not stat.S_ISREG(found.st_mode):\n        raise BadEntryError("not a regular file", place)',
         'if False:\n        raise BadEntryError("not a regular file", place)',
         DIRECTORY + "the_head_of_what_is_no_file_is_refused",
     ),
     Mutant(
         "files are 0600 whatever the umask",
-        "stores/files.py",
+        "files.py",
         "os.fchmod(fd, 0o600)",
         "pass",
         DIRECTORY + "files_are_0600_and_directories_0700_under_any_umask",
     ),
     Mutant(
         "directories are 0700 whatever the umask",
-        "stores/files.py",
+        "files.py",
         "os.chmod(path, 0o700, dir_fd=dir_fd)",
         "pass",
         DIRECTORY + "files_are_0600_and_directories_0700_under_any_umask",
@@ -756,8 +756,10 @@ def failures(output: str) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "MEMOPICKLE"))}
-    return {**kept, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Bytecode is written: the tests', which nobody edits here, need not be compiled for every mutant.
+    left = ("PYTEST", "MEMOPICKLE", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left)}
+    return {**kept, "PYTHONPATH": str(folder)}
 
 
 def run(mutants: list[Mutant], folder: Path) -> list[Outcome]:

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memopickle import BadEntryError, BadPayloadError, Cache, ConfigurationError, DirectoryStore, MemoryStore, Secret
+from memopickle.codec import Codec
 from memopickle.compression import ALGORITHMS, find_compression
-from memopickle.entry import Codec, Facts, read_header
+from memopickle.header import Facts, read_header
 from memopickle.serializers import PICKLE
 from memopickle.testing import store_key
 

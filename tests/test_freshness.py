@@ -12,12 +12,12 @@ from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore, ShelveStore
+from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore, ShelveStore, background
 from memopickle.events import Miss
 from memopickle.expiry import NEVER, SECOND
 from memopickle.freshness import Freshness
+from tests.flight.crew import PATIENCE
 
-PATIENCE = 20
 START = "2026-01-01"
 
 
@@ -107,7 +107,8 @@ def test_a_value_served_late_counts_as_a_hit(cache):
         assert f.cache_info()[:2] == (1, 1)
 
 
-def test_a_failed_recomputation_pauses_before_the_next(cache):
+def test_a_failed_recomputation_pauses_before_the_next(cache, monkeypatch):
+    monkeypatch.setattr(background, "PAUSE", background.LONGEST)  # which no machine is slow enough to reach the end of
     source = Source()
     f = remembered(cache, source, ttl=10, stale_while_revalidate=60)
     with freeze_time(START) as clock:
@@ -118,6 +119,27 @@ def test_a_failed_recomputation_pauses_before_the_next(cache):
             assert f() == [1]
             idle(cache)
         assert source.calls == 2
+
+
+def test_a_recomputation_given_up_as_another_process_is_at_it_does_not_count_as_a_success(tmp_path):
+    cache = Cache(DirectoryStore(tmp_path))
+    source = Source()
+    f = remembered(cache, source, ttl=10, stale_while_revalidate=60)
+    with freeze_time(START) as clock:
+        f()
+        clock.tick(11)
+        key = f.cache_key()
+        cache.background._failed[key] = failures = 3, 0.0  # whose pause is over
+        lock = DirectoryStore(tmp_path).lock(key)
+        assert lock.acquire(0)
+        assert f() == [1]
+        idle(cache)
+        assert cache.background._failed[key] == failures
+        lock.release()
+        assert f() == [1]
+        idle(cache)
+        assert key not in cache.background._failed
+        assert f() == [2]
 
 
 def test_what_is_cleared_while_it_is_computed_in_the_background_is_not_left(cache):

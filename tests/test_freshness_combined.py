@@ -7,8 +7,8 @@ import pytest
 from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore
 from memopickle.events import NotStored
 from memopickle.pytest_plugin import Clock
+from tests.flight.crew import PATIENCE
 
-PATIENCE = 20
 START = 1767225600
 EAGER = 1e12  # so eager that every call draws an early refresh
 

@@ -10,8 +10,8 @@ from helpers.programs import run
 
 from memopickle import Cache, DirectoryStore
 from memopickle.buffers import PLAIN, ROW
-from memopickle.entry import HEADER, read_header
 from memopickle.events import BadEntry
+from memopickle.header import HEADER, read_header
 
 numpy = pytest.importorskip("numpy")
 

@@ -13,8 +13,9 @@ from fractions import Fraction
 import pytest
 
 from memopickle import BadPayloadError, Cache, ConfigurationError, DirectoryStore, Secret
-from memopickle.entry import Codec, Facts
+from memopickle.codec import Codec
 from memopickle.events import BadEntry
+from memopickle.header import Facts
 from memopickle.serializers import PICKLE, PickleSerializer
 from memopickle.testing import store_key
 

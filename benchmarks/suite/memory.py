@@ -51,7 +51,7 @@ def scalar(setting: Setting) -> Iterator[Row]:
     callables["dict in a closure"] = floors.closure(double)
     callables["copy=False"] = remembered(double, copy=False)
     callables["copy=True"] = remembered(double, copy=True)
-    against = [*(Against(name, GOALS[name]) for name in MEMORY), Against("dict in a closure")]
+    against = [*(Against(name, GOALS.get(name)) for name in MEMORY), Against("dict in a closure")]
     statements = {"scalar": ("call(12345)", 1), "scalars in turn": (f"for n in range({TURNS}): call(n)", TURNS)}
     for title, (statement, each) in statements.items():
         rounds = measure(calling(callables, statement, each), setting)

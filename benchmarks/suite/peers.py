@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
-import importlib.util
 import threading
 from typing import TYPE_CHECKING, Any
 
-import faults
+from suite.libraries import LIBRARIES, Library, installed, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,15 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DISK", "MEMORY", "SIZE", "cachetools_copying", "disk_peers", "installed", "memory_peers", "versions"]
 
-#: Entries that the memory caches may hold; all of them have a limit, as caches in programs do.
+#: Entries that the memory caches may hold; all of them have a limit, as caches in programs do, but dogpile.cache's.
 SIZE = 1000
-MEMORY = ("functools.lru_cache", "cachetools with lock", "cachebox")
-DISK = ("diskcache", "joblib", "cachier", "checkpointer")
-
-
-def installed(package: str) -> bool:
-    """Tell whether a package can be imported."""
-    return importlib.util.find_spec(package) is not None
+MEMORY = ("functools.lru_cache", "cachetools with lock", "cachebox", "dogpile.cache")
+DISK = ("diskcache", "joblib", "cachier", "checkpointer", "dogpile.cache")
 
 
 def memory_peers() -> dict[str, Callable[[Cached], Cached]]:
@@ -39,6 +33,10 @@ def memory_peers() -> dict[str, Callable[[Cached], Cached]]:
         import cachebox
 
         decorators["cachebox"] = cachebox.cached(cachebox.LRUCache(SIZE))
+    if installed("dogpile.cache"):
+        from dogpile.cache import make_region
+
+        decorators["dogpile.cache"] = make_region().configure("dogpile.cache.memory").cache_on_arguments()
     return decorators
 
 
@@ -54,14 +52,12 @@ def cachetools_copying(function: Cached) -> Cached:
     return call
 
 
-def disk_peers() -> dict[str, faults.Peer]:
+def disk_peers() -> dict[str, Library]:
     """Return those of DISK that are installed, by name, each in its default configuration."""
-    return {name: faults.PEERS[name] for name in DISK if faults.PEERS[name].version()}
+    return {name: LIBRARIES[name] for name in DISK if LIBRARIES[name].version()}
 
 
 def versions() -> dict[str, str]:
     """Return the version of every peer, ``""`` where it is missing."""
-    import importlib.metadata
-
-    names = ("memopickle", "blake3", "filelock", "cachetools", "cachebox", *DISK)
-    return {name: importlib.metadata.version(name) if installed(name) else "" for name in names}
+    alone = ("memopickle", "blake3", "filelock", "cachetools", "cachebox")
+    return {name: version(name) for name in alone} | {name: LIBRARIES[name].version() for name in (*DISK, "cashews")}

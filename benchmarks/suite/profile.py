@@ -14,8 +14,7 @@ import pstats
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from memopickle import Cache, MemoryStore, keys, signing
-from memopickle.stores import files
+from memopickle import Cache, MemoryStore, files, keys, signing
 from suite.disk import record
 from suite.memory import double
 from suite.report import duration

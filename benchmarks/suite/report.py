@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
     from suite.rounds import Round, Rounds, Spread
 
-__all__ = ["Against", "Goal", "Row", "at_least", "at_most", "between_markers", "compared", "markdown", "noted", "plain"]
+__all__ = [
+    "Against", "Goal", "Row", "at_least", "at_most", "between_markers", "compared", "duration", "markdown", "marked",
+    "noted", "plain",
+]  # fmt: skip
 
 HEADINGS = ("work", "compared with", "figure", "quartiles", "target", "")
 
@@ -38,7 +41,10 @@ def at_least(limit: float) -> Goal:
 
 
 class Row(NamedTuple):
-    """One figure: a ratio (``unit`` is "x") or an amount, with its goal where there is one."""
+    """One figure: a ratio (``unit`` is "x") or an amount, with its goal where there is one.
+
+    ``took`` are the nanoseconds of what a ratio compares.
+    """
 
     work: str
     against: str
@@ -46,6 +52,7 @@ class Row(NamedTuple):
     goal: Goal | None = None
     unit: str = "x"
     note: str = ""
+    took: tuple[float, float] | None = None
 
     @property
     def met(self) -> bool | None:
@@ -59,12 +66,15 @@ class Row(NamedTuple):
         figure, low, high = (_written(number, self.unit) for number in self.figure)
         target = "" if self.goal is None else f"{'>=' if self.goal.upwards else '<='} {_target(self.goal, self.unit)}"
         verdict = {True: "met", False: "MISSED", None: ""}[self.met]
-        return self.work, self.against, figure, f"{low} - {high}", target, "; ".join(filter(None, (verdict, self.note)))
+        took = "" if self.took is None else " to ".join(map(duration, self.took))
+        notes = "; ".join(filter(None, (verdict, took, self.note)))
+        return self.work, self.against, figure, f"{low} - {high}", target, notes
 
     def facts(self) -> dict[str, object]:
         """Return the row for JSON."""
         return {
             "work": self.work, "against": self.against, "unit": self.unit, "note": self.note, "met": self.met,
+            "nanoseconds": self.took,
             "figure": None if self.figure is None else self.figure._asdict(),
             "goal": None if self.goal is None else {"at_least" if self.goal.upwards else "at_most": self.goal.limit},
         }  # fmt: skip
@@ -86,8 +96,8 @@ def compared(work: str, rounds: Rounds, own: str, others: Iterable[Against]) -> 
             yield noted(work, other.name, "not installed")
             continue
         figure = other.figure or itemgetter(other.name)
-        note = f"{duration(own_time)} to {duration(rounds.nanoseconds(figure))}"
-        yield Row(work, other.name, rounds.ratio(itemgetter(own), figure), other.goal, note=note)
+        took = own_time, rounds.nanoseconds(figure)
+        yield Row(work, other.name, rounds.ratio(itemgetter(own), figure), other.goal, took=took)
 
 
 def noted(work: str, against: str, note: str) -> Row:
@@ -117,6 +127,11 @@ def markdown(rows: list[Row]) -> Iterator[str]:
     yield "|---|---|---:|---|---|---|"
     for row in rows:
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |"
+
+
+def marked(path: Path, command: str) -> bool:
+    """Tell whether a page has a place for what a command prints."""
+    return path.exists() and f"<!-- begin: {command} -->" in path.read_text(encoding="utf-8")
 
 
 def between_markers(path: Path, lines: Iterable[str], command: str) -> None:

@@ -31,7 +31,7 @@ class TaskFlight(Flight):
 
     def __init__(self, key: str, owner: Flights) -> None:
         super().__init__(key, owner)
-        self.held = []  # not this thread's, where other tasks lead other flights
+        self.held: list[Flight] = []  # not this thread's, where other tasks lead other flights
         #: The lock while it is waited for.
         self.wanted: KeyLock | None = None
         self._leader = loops.waiter()

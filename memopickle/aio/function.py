@@ -59,8 +59,8 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         # By these, inspect.iscoroutinefunction takes an object for a function like the one whose they are.
         self.__code__: CodeType | None = code_of(self._function)
         self.__dict__.setdefault("__name__", type(self._function).__name__)  # a partial has none
-        self.__defaults__ = None
-        self.__kwdefaults__ = None
+        self.__defaults__: None = None
+        self.__kwdefaults__: None = None
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         tasks = None if switch.off else self._tasks or await self._ready_for_tasks()

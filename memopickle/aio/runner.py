@@ -83,9 +83,10 @@ class AsyncRunner(Steps):
             self._renew_later(call, found)
             return found.value
         try:
-            return await self._renew(call, found)
+            value = await self._renew(call, found)
         except Exception:  # noqa: BLE001  the stored value is still fresh, and the failure was told
             return found.value
+        return found.value if value is MISSING else value
 
     # -- computing anew ------------------------------------------------------------------------------------------
 
@@ -97,24 +98,24 @@ class AsyncRunner(Steps):
         led_by_tasks.set(())  # this task's own: whoever started it does not wait for it
         succeeded: bool | None = None
         try:
-            await self._renew(call, found)
-            succeeded = True
+            value = await self._renew(call, found)
+            succeeded = None if value is MISSING else True
         except Exception:  # noqa: BLE001  it was told as an event; nobody waits for it
             succeeded = False
         finally:
             self._background.ended(call.key, succeeded)
 
     async def _renew(self, call: Call, found: Overdue) -> Any:
-        """Compute anew what was found, unless somebody else does, or did; return the newest value known."""
+        """Compute anew what was found and return the newest value known; MISSING where somebody else is at it."""
         workers.ensure_stack()
         mine = TaskFlight(call.key, self._flights)
         if self._flights.launch(mine, joinable=True) is not mine:
-            return found.value
+            return MISSING
         return await self._fly(mine, self._lead_anew(mine, call, found))
 
     async def _lead_anew(self, flight: TaskFlight, call: Call, found: Overdue) -> Any:
         if not await self._take_lock(flight, 0.0):
-            return found.value
+            return MISSING
         newer = await self._step(flight, self._replaced, call, found)
         return await self._run_anew(flight, call) if newer is MISSING else newer
 

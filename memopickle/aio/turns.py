@@ -45,4 +45,4 @@ class Turns(threading.local):
         self._began = None
 
 
-turns = Turns()
+turns: Turns = Turns()

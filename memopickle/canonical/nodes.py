@@ -65,7 +65,7 @@ class Named:
     __slots__ = ("target",)
 
     def __init__(self, target: object) -> None:
-        self.target = target
+        self.target: object = target
 
 
 class Unordered:
@@ -74,7 +74,7 @@ class Unordered:
     __slots__ = ("items",)
 
     def __init__(self, items: Iterable[object]) -> None:
-        self.items = tuple(items)
+        self.items: tuple[object, ...] = tuple(items)
 
 
 def kind(name: str) -> bytes:
@@ -143,13 +143,14 @@ class Node:
     __slots__ = ("children", "encoding", "head", "links", "lowest", "number", "parent", "place", "value")
 
     def __init__(self, value: object, parent: Node | None, place: int) -> None:
-        self.value = value
-        self.parent = parent
-        self.place = place  # which child of its parent it is
-        self.head = b""
+        self.value: object = value
+        self.parent: Node | None = parent
+        self.place: int = place  # which child of its parent it is
+        self.head: bytes = b""
         self.children: Sequence[object] = ()
         self.links: list[Node | bytes] = []
-        self.number = self.lowest = 0
+        self.number: int = 0
+        self.lowest: int = 0
         self.encoding: bytes | None = None
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from memopickle.catalog import function_names
 from memopickle.cli import units
+from memopickle.cli.consent import agree, need_somebody
 from memopickle.cli.filters import function_option, missing_ok_option, older_than_option
-from memopickle.cli.ls import readable
-from memopickle.cli.output import Column, json_option, note, print_json, print_rows
+from memopickle.cli.output import Column, json_option, print_json, print_rows
 from memopickle.cli.places import namespace_option, open_place, store_argument
 from memopickle.cli.progress import tracked
 from memopickle.selection import Selection
@@ -97,15 +96,11 @@ def _announce(place: Place, doomed: list[_Doomed], as_json: bool) -> None:
 
 
 def _ask(place: Place, doomed: list[_Doomed]) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("there is nobody to ask; say --yes to remove, or --dry-run to see what that would be")
+    need_somebody()
     entries, size = _totals(doomed)
-    if not entries:
-        return
-    of = f"{units.plural(entries, 'entry', 'entries')} ({units.size(size)}) of {units.plural(len(doomed), 'function')}"
-    if not click.confirm(f"Remove {of} from {place.name}?", err=True):
-        note("Nothing was removed.")
-        raise click.exceptions.Exit(1)
+    if entries:
+        of = f"{units.plural(entries, 'entry', 'entries')} ({units.size(size)})"
+        agree(f"Remove {of} of {units.plural(len(doomed), 'function')} from {place.name}?")
 
 
 def _totals(doomed: list[_Doomed]) -> tuple[int, int]:
@@ -115,5 +110,5 @@ def _totals(doomed: list[_Doomed]) -> tuple[int, int]:
 _COLUMNS = [
     Column("entries", lambda one: one.entries, lambda one: f"{one.entries:,}", right=True),
     Column("bytes", lambda one: one.bytes, lambda one: units.size(one.bytes), right=True),
-    Column("function", lambda one: one.function, lambda one: readable(one.function), shortens=True),
+    Column("function", lambda one: one.function, lambda one: units.readable(one.function), shortens=True),
 ]

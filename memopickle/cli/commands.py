@@ -29,7 +29,7 @@ _COMMANDS = {
     "prune": "memopickle.cli.prune",
     "verify": "memopickle.cli.verify",
     "copy": "memopickle.cli.copy",
-    "snapshots": "memopickle.cli.snapshots",
+    "snapshots": "memopickle.cli.snapshots.command",
     "secret": "memopickle.cli.secret",
     "doctor": "memopickle.cli.doctor",
     "demo": "memopickle.cli.demo.command",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from memopickle.audit import State
+from memopickle.audit import NOT_GOOD, State
 from memopickle.cli import units
 from memopickle.cli.filters import function_option
-from memopickle.cli.output import json_option, note, print_json
+from memopickle.cli.output import json_name, json_option, note, print_json
 from memopickle.cli.places import check, name_of, namespace_option, open_place
 from memopickle.cli.progress import tracked
 from memopickle.cli.signers import signers_for
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["copy"]
 
-_NOT_GOOD = (State.DAMAGED, State.UNKNOWN_SECRET, State.UNKNOWN_FORMAT, State.UNREADABLE)
+_ORDER = (COPIED, PRESENT, EXPIRED, *NOT_GOOD, State.GONE)
 
 
 @click.command(short_help="Copy entries to another store.")
@@ -60,7 +60,7 @@ def copy(source: str, target: str, function: str | None, namespace: str | None, 
     else:
         _run(copier, lacking, counts)
     _report(counts, name_of(as_store(target)), dry_run, as_json)
-    if any(counts[state] for state in _NOT_GOOD):
+    if any(counts[state] for state in NOT_GOOD):
         raise click.exceptions.Exit(1)
 
 
@@ -78,21 +78,14 @@ def _run(copier: Copier, keys: list[str], counts: Counter[str]) -> None:
     for key in tracked("copying", keys):
         found = copier.copy(key)
         counts[found.state] += 1
-        if found.state in _NOT_GOOD:
+        if found.state in NOT_GOOD:
             note(f"Not copied, {found.state}: {found.key} ({units.clean(found.reason)})")
 
 
 def _report(counts: Counter[str], name: str, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        print_json({"target": name, "dry_run": dry_run, **{_json_name(state): counts[state] for state in _ORDER}})
+        print_json({"target": name, "dry_run": dry_run, **{json_name(state): counts[state] for state in _ORDER}})
         return
     done = "Would copy" if dry_run else "Copied"
-    others = "".join(f", {counts[state]:,} {state}" for state in _ORDER[1:] if counts[state])
-    click.echo(f"{done} {units.plural(counts[COPIED], 'entry', 'entries')} to {name}{others}.")
-
-
-def _json_name(state: str) -> str:
-    return state.replace(" ", "_")
-
-
-_ORDER = (COPIED, PRESENT, EXPIRED, *_NOT_GOOD, State.GONE)
+    told = [f"{done} {units.plural(counts[COPIED], 'entry', 'entries')} to {name}", *units.counted(counts, _ORDER[1:])]
+    click.echo(f"{', '.join(told)}.")

@@ -13,7 +13,6 @@ import click
 
 from memopickle.cli import units
 from memopickle.cli.output import json_option, note, print_json
-from memopickle.function import CachedFunction
 
 __all__ = ["explain"]
 
@@ -76,7 +75,7 @@ def _find(name: str) -> Any:
             found = getattr(found, part)
         except AttributeError:
             raise click.UsageError(f"{module_name} has no {path!r}") from None
-    if not (isinstance(found, CachedFunction) or hasattr(found, "cache_explain")):
+    if not hasattr(found, "cache_explain"):
         raise click.UsageError(f"{name} is not a cached function, but a {type(found).__name__}")
     if inspect.isclass(found):
         raise click.UsageError(f"{name} is a class; give one of its methods")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     _Type: TypeAlias = click.ParamType[float]
+    #: What an option is: it decorates the function of a command.
+    Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 else:
     _Type = click.ParamType
 
@@ -38,12 +40,12 @@ class _Parsed(_Type):
 AGE = _Parsed("age", seconds_of)
 SIZE = _Parsed("size", size_of)
 
-function_option = click.option(
+function_option: Decorator = click.option(
     "--function", "-f", metavar="NAME", help="Only this function: its dotted name, or a wildcard such as 'pkg.mod.*'."
 )
-older_than_option = click.option(
+older_than_option: Decorator = click.option(
     "--older-than", type=AGE, metavar="AGE", help="Only what was stored longer ago than this: 90s, 12h, 7d, 2w."
 )
-missing_ok_option = click.option(
+missing_ok_option: Decorator = click.option(
     "--missing-ok", is_flag=True, help="A STORE that is not there yet is fine: there is nothing to do."
 )

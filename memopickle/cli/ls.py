@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from memopickle.catalog import EntryInfo
     from memopickle.cli.places import Place
 
-__all__ = ["entry_row", "ls", "readable", "short"]
+__all__ = ["entry_row", "ls", "short"]
 
 #: How many entries a terminal shows unless told; whoever reads a pipe wants all.
 _SCREENFUL = 50
@@ -115,7 +115,7 @@ def _ordered(found: Iterator[EntryInfo], sort: str | None, reverse: bool, limit:
 def _print(place: Place, found: Iterator[EntryInfo], limit: int) -> None:
     first = next(found, None)
     if first is None:
-        note(f"No entries in {place.name}." if place.exists else f"No cache yet at {place.name}.")
+        note(place.emptiness)
         return
     everything = chain([first], found)
     print_rows(_columns(), islice(everything, limit or None))
@@ -135,7 +135,7 @@ def _columns() -> list[Column]:
         ),
         Column("bytes", lambda info: info.size, lambda info: units.size(info.size), right=True),
         Column("seconds", lambda info: info.cost, lambda info: units.duration(info.cost), right=True, rank=1),
-        Column("function", lambda info: info.function, lambda info: readable(info.function), shortens=True),
+        Column("function", lambda info: info.function, lambda info: units.readable(info.function), shortens=True),
     ]
 
 
@@ -143,11 +143,6 @@ def short(key: str) -> str:
     """Return what a terminal shows of a key, enough for ``memopickle show``: some of the function and the arguments."""
     function, _, rest = key.partition("/")
     return f"{function[NAMESPACE_SIZE:][:6]}/{rest[:8]}"
-
-
-def readable(name: str) -> str:
-    """Return what a terminal shows of a function's name."""
-    return units.clean(name) or "(cannot be read)"
 
 
 def _expires(info: EntryInfo, now: float) -> str:

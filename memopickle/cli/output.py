@@ -14,7 +14,9 @@ from memopickle.cli.units import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Column", "json_option", "note", "print_json", "print_pairs", "print_rows", "print_table"]
+    from memopickle.cli.filters import Decorator
+
+__all__ = ["Column", "json_name", "json_option", "note", "print_json", "print_pairs", "print_rows", "print_table"]
 
 #: Rows that are looked at to see how wide the columns of plain text must be; what follows may stick out.
 _SAMPLE = 500
@@ -22,7 +24,9 @@ _GAP = "  "
 #: A name that is too long keeps its end, which says more; and at least this much of it.
 _LEAST = 16
 
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document in place of the table.")
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document in place of the table."
+)
 
 
 def _plain(value: Any) -> str:
@@ -58,6 +62,11 @@ def note(text: str) -> None:
     """Tell people something beside the result, after what was printed of it."""
     sys.stdout.flush()
     click.echo(text, err=True)
+
+
+def json_name(words: str) -> str:
+    """Return a state, which is told in words, as a name in a JSON document."""
+    return words.replace(" ", "_").replace("-", "_")
 
 
 def print_json(document: Mapping[str, Any], name: str = "", rows: Iterable[Mapping[str, Any]] | None = None) -> None:

@@ -10,22 +10,24 @@ import click
 from memopickle.cache import Cache
 from memopickle.config import ProjectsCache, as_store, default_cache
 from memopickle.errors import ConfigurationError, StoreError
+from memopickle.folders import scan
 from memopickle.storekey import namespace_part
 from memopickle.stores.directory import DirectoryStore
-from memopickle.stores.layout import ASIDE, FUNCTION, scan
+from memopickle.stores.layout import ASIDE, FUNCTION
 from memopickle.stores.memory import MemoryStore
 from memopickle.stores.readonly import ReadOnlyStore
 from memopickle.stores.shelf import ShelveStore
 
 if TYPE_CHECKING:
+    from memopickle.cli.filters import Decorator
     from memopickle.stores.base import Store
 
 __all__ = ["Place", "check", "name_of", "namespace_option", "open_place", "store_argument"]
 
 _TAG = "CACHEDIR.TAG"
 
-store_argument = click.argument("store", required=False)
-namespace_option = click.option(
+store_argument: Decorator = click.argument("store", required=False)
+namespace_option: Decorator = click.option(
     "--namespace", metavar="NAME", help="Only what caches of this namespace stored.  [default: all]"
 )
 
@@ -43,6 +45,11 @@ class Place(NamedTuple):
     def store(self) -> Store:
         """Where the entries are."""
         return self.cache.store
+
+    @property
+    def emptiness(self) -> str:
+        """What to say where there is no entry."""
+        return f"No entries in {self.name}." if self.exists else f"No cache yet at {self.name}."
 
 
 def open_place(store: str | None, namespace: str | None = None, missing_ok: bool = False) -> Place:

@@ -49,7 +49,7 @@ def report(file: str, store: str | None, namespace: str | None, force: bool) -> 
         write_page(file, page)
         click.echo(f"Wrote {units.clean(file)}: {_size(found)} in {place.name}")
     if not found.rows:
-        note(f"No entries in {place.name}." if place.exists else f"No cache yet at {place.name}.")
+        note(place.emptiness)
     if found.ages.unreadable:
         entries = units.plural(found.ages.unreadable, "entry", "entries")
         note(f"{entries} could not be read: 'memopickle verify' says why.")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memopickle.audit import State
+from memopickle.audit import NOT_GOOD, State
 from memopickle.cli import units
-from memopickle.cli.output import Column, json_option, note, print_json, print_pairs, print_rows
+from memopickle.cli.output import Column, json_name, json_option, note, print_json, print_pairs, print_rows
 from memopickle.cli.places import open_place, store_argument
 from memopickle.cli.progress import tracked
 from memopickle.errors import SecretError
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["secret"]
 
-_NOT_GOOD = (State.DAMAGED, State.UNKNOWN_SECRET, State.UNKNOWN_FORMAT, State.UNREADABLE)
+#: What may need an old secret after a rotation.
+_LEFT = (BUSY, *NOT_GOOD)
 _UNREADABLE = "unreadable"
 
 
@@ -102,11 +103,10 @@ def rotate(store: str | None, drop_old: bool, as_json: bool) -> None:
     source = secret_source()
     _begin(source)
     counts = _resign(place, source)
-    left = sum(counts[state] for state in (*_NOT_GOOD, BUSY))
+    left = sum(counts[state] for state in _LEFT)
     dropped = _end(source, left, counts) if drop_old else 0
     if as_json:
-        names = (RESIGNED, CURRENT, BUSY, *_NOT_GOOD)
-        states = {state.replace(" ", "_").replace("-", "_"): counts[state] for state in names}
+        states = {json_name(state): counts[state] for state in (RESIGNED, CURRENT, *_LEFT)}
         print_json({"store": place.name, **states, "secrets_dropped": dropped})
     else:
         _report(place, counts, dropped)
@@ -171,7 +171,7 @@ def _end(source: SecretSource, left: int, counts: Counter[str]) -> int:
     if needed:
         raise SecretError(
             f"the old secrets stay listed: {units.plural(needed, 'entry was', 'entries were')} not signed anew "
-            f"({', '.join(f'{counts[state]:,} {state}' for state in (BUSY, *_NOT_GOOD) if counts[state])}); "
+            f"({', '.join(units.counted(counts, _LEFT))}); "
             "run it again, or remove them with 'memopickle verify --delete-unknown'"
         )
     if source.kind != "own file":
@@ -180,10 +180,7 @@ def _end(source: SecretSource, left: int, counts: Counter[str]) -> int:
 
 
 def _report(place: Place, counts: Counter[str], dropped: int) -> None:
-    others = "".join(f", {counts[state]:,} {state}" for state in (BUSY, *_NOT_GOOD) if counts[state])
-    click.echo(
-        f"{units.plural(counts[RESIGNED], 'entry', 'entries')} signed anew, {counts[CURRENT]:,} had been before"
-        f"{others}: {place.name}"
-    )
+    done = f"{units.plural(counts[RESIGNED], 'entry', 'entries')} signed anew, {counts[CURRENT]:,} had been before"
+    click.echo(f"{', '.join([done, *units.counted(counts, _LEFT)])}: {place.name}")
     if dropped:
         click.echo(f"{units.plural(dropped, 'old secret')} taken off the list.")

@@ -9,7 +9,7 @@ import click
 from memopickle.audit import Auditor, Checked, State
 from memopickle.catalog import describe
 from memopickle.cli import units
-from memopickle.cli.ls import entry_row, readable
+from memopickle.cli.ls import entry_row
 from memopickle.cli.output import json_option, print_json, print_pairs
 from memopickle.cli.places import open_place, store_argument
 from memopickle.errors import StoreError
@@ -83,7 +83,7 @@ def _means(wanted: str, key: str) -> bool:
 
 def _function(store: Store, key: str) -> str:
     info = describe(store, key)
-    return readable("" if info is None else info.function)
+    return units.readable("" if info is None else info.function)
 
 
 def _signature(checked: Checked) -> str:
@@ -105,7 +105,7 @@ def _lines(store: Store, key: str, info: EntryInfo | None, checked: Checked) -> 
 
 def _head(info: EntryInfo) -> Iterator[tuple[str, str]]:
     now = wall_clock()
-    yield "function", readable(info.function)
+    yield "function", units.readable(info.function)
     yield "namespace", info.namespace or '""'
     yield "stored", f"{units.moment(info.created)} ({units.age(info.created, now)})"
     expires = "never" if info.expires is None else f"{units.moment(info.expires)} ({units.age(info.expires, now)})"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from memopickle.cli import units
-from memopickle.cli.ls import readable
 from memopickle.cli.output import Column, json_option, note, print_json, print_rows
 from memopickle.cli.places import namespace_option, open_place, store_argument
 from memopickle.expiry import wall_clock
@@ -48,7 +47,7 @@ def stats(store: str | None, namespace: str | None, as_json: bool) -> None:
         print_rows(_columns(), rows, place.name)
         _summarise(rows)
     else:
-        note(f"No entries in {place.name}." if place.exists else f"No cache yet at {place.name}.")
+        note(place.emptiness)
 
 
 def bar(part: float, width: int = _BAR) -> str:
@@ -84,7 +83,7 @@ def total_of(rows: Sequence[FunctionStats]) -> dict[str, Any]:
 def _columns() -> list[Column]:
     now = wall_clock()
     return [
-        Column("function", lambda row: row.function, lambda row: readable(row.function), shortens=True),
+        Column("function", lambda row: row.function, lambda row: units.readable(row.function), shortens=True),
         Column("entries", lambda row: row.entries, lambda row: f"{row.entries:,}", right=True),
         Column("bytes", lambda row: row.bytes, lambda row: units.size(row.bytes), right=True),
         Column("hits", lambda row: row.hits, lambda row: f"{row.hits:,}", right=True, rank=3),

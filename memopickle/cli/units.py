@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import datetime
+from typing import TYPE_CHECKING
 
 from memopickle.errors import ConfigurationError
 from memopickle.expiry import SECOND, parse_duration
 
-__all__ = ["age", "clean", "duration", "moment", "plural", "seconds_of", "share", "size", "size_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "age",
+    "clean",
+    "counted",
+    "duration",
+    "moment",
+    "plural",
+    "readable",
+    "seconds_of",
+    "share",
+    "size",
+    "size_of",
+]
 
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SIZES |= {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -71,6 +87,16 @@ def share(part: float) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Write a count with its noun: ``1 entry``, ``2,000 entries``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def counted(counts: Mapping[str, int], names: Iterable[str]) -> list[str]:
+    """Write those of the counts that are not 0, each with its name: ``["2 damaged", "1 unreadable"]``."""
+    return [f"{counts[name]:,} {name}" for name in names if counts[name]]
+
+
+def readable(name: str) -> str:
+    """Return what a terminal shows of a name that an entry tells."""
+    return clean(name) or "(cannot be read)"
 
 
 def clean(text: str) -> str:

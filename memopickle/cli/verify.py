@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from memopickle.audit import Auditor, Checked, State
+from memopickle.audit import NOT_GOOD, Auditor, Checked, State
 from memopickle.cli import units
 from memopickle.cli.output import Column, json_option, print_json, print_rows
 from memopickle.cli.places import namespace_option, open_place, store_argument
@@ -44,7 +44,7 @@ def verify(store: str | None, namespace: str | None, delete_bad: bool, delete_un
     keys = list(place.store.keys(place.prefix))
     auditor = Auditor(place.store, signers_for(keys))
     counts: Counter[str] = Counter()
-    bad = [found for found in _checked(auditor, keys, counts) if found.state not in (State.GOOD, State.GONE)]
+    bad = [found for found in _checked(auditor, keys, counts) if found.state in NOT_GOOD]
     doomed = {State.DAMAGED: delete_bad, State.UNKNOWN_SECRET: delete_unknown}
     deleted = sum(_delete(place, auditor, found) for found in bad if doomed.get(found.state))
     if as_json:
@@ -82,9 +82,6 @@ def _print(place: Place, bad: list[Checked], counts: Counter[str], deleted: int)
             ],
             bad,
         )
-    others = "".join(f", {counts[state]:,} {state}" for state in _STATES if counts[state])
+    told = [f"{units.plural(counts[State.GOOD], 'entry', 'entries')} good", *units.counted(counts, NOT_GOOD)]
     removed = f"; {units.plural(deleted, 'entry', 'entries')} removed" if deleted else ""
-    click.echo(f"{units.plural(counts[State.GOOD], 'entry', 'entries')} good{others}{removed}: {place.name}")
-
-
-_STATES = (State.DAMAGED, State.UNKNOWN_SECRET, State.UNKNOWN_FORMAT, State.UNREADABLE)
+    click.echo(f"{', '.join(told)}{removed}: {place.name}")

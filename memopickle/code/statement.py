@@ -35,7 +35,7 @@ class Statement:
     __slots__ = ("_compiled", "_context", "node")
 
     def __init__(self, node: _ast.stmt, context: Sequence[_ast.stmt]) -> None:
-        self.node = node
+        self.node: _ast.stmt = node
         self._context = context
         self._compiled: dict[int, list[CodeType]] = {}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from memopickle.entry import EXCEPTION, HEADER, SNAPSHOT, VALUE, Facts, read_header, read_metadata
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
+from memopickle.header import EXCEPTION, HEADER, SNAPSHOT, VALUE, Facts, read_header, read_metadata
 from memopickle.locks import undisturbed
 from memopickle.purpose import Purpose
 from memopickle.serializers import NameOnly

@@ -6,9 +6,10 @@ import os
 from contextlib import suppress
 
 from memopickle.errors import StoreError
+from memopickle.files import make_directories
+from memopickle.folders import remove_own_file
 from memopickle.stores.directory import DirectoryStore
-from memopickle.stores.files import make_directories
-from memopickle.stores.layout import TEMPORARY, own_files, remove_own_file
+from memopickle.stores.layout import TEMPORARY, own_files
 
 __all__ = ["SnapshotDirectory", "remove_halves"]
 

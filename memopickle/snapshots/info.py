@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from memopickle.entry import read_header, read_metadata
 from memopickle.errors import ConfigurationError, UnknownFormatError
 from memopickle.expiry import SECOND
+from memopickle.header import read_header, read_metadata
 
 if TYPE_CHECKING:
     from memopickle.stores.base import Blob
@@ -16,22 +16,27 @@ __all__ = ["SnapshotInfo", "describe_state", "info_of"]
 
 
 class SnapshotInfo(NamedTuple):
-    """One saved snapshot. What a snapshot that is not good says of itself may be wrong or missing."""
+    """One saved snapshot. What a snapshot that is not good says of itself may be wrong or missing.
+
+    Attributes:
+        name: the one it was saved under.
+        key: the store key; those of a later snapshot of the same name are greater.
+        time: when it was saved, seconds since the epoch; None if that can't be read.
+        size: bytes in the store.
+        version: that of the program that saved it; None if it can't be read.
+        metadata: what was given to ``save`` beside the state.
+        good: whether its signature was verified; None where nobody looked.
+        reason: why it is not good, else ``""``.
+
+    """
 
     name: str
-    #: The store key; those of a later snapshot of the same name are greater.
     key: str
-    #: When it was saved, seconds since the epoch; None if that can't be read.
     time: float | None
-    #: Bytes in the store.
     size: int
-    #: The version of the program that saved it; None if that can't be read.
     version: int | str | None
-    #: What was given to ``save`` beside the state.
     metadata: dict[str, Any]
-    #: Whether its signature was verified; None where nobody looked.
     good: bool | None
-    #: Why it is not good, else "".
     reason: str = ""
 
 

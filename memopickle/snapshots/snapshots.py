@@ -69,10 +69,10 @@ class Snapshots:
         on_event: Callable[[SnapshotEvent], object] | Sequence[Callable[[SnapshotEvent], object]] | None = None,
         clock: Callable[[], float] = wall_clock,
     ) -> None:  # fmt: skip
-        self.store = _store_at(place)
-        self.keep = _check_keep(keep)
-        self.version = _check_version(version)
-        self.namespace = _check_namespace(namespace)
+        self.store: Store = _store_at(place)
+        self.keep: int | None = _check_keep(keep)
+        self.version: int | str = _check_version(version)
+        self.namespace: str = _check_namespace(namespace)
         self._options: dict[str, Any] = {
             "keep": keep, "version": version, "migrate": migrate, "namespace": namespace, "serializer": serializer,
             "compress": compress, "lock_timeout": lock_timeout,

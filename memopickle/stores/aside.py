@@ -6,16 +6,9 @@ import os
 import threading
 from collections import Counter
 
+from memopickle.folders import remove_directory, remove_own_file, scan
 from memopickle.notices import warn_once
-from memopickle.stores.layout import (
-    ENTRY,
-    SHARD,
-    is_ours,
-    remove_directory,
-    remove_own_file,
-    scan,
-    shards,
-)
+from memopickle.stores.layout import ENTRY, SHARD, is_ours, shards
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

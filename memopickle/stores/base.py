@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 from abc import ABC, abstractmethod
 
-from blake3 import blake3
-
-from memopickle.entry import HEADER, read_header
-from memopickle.errors import StoreError, UnknownFormatError
+from memopickle.errors import UnknownFormatError
+from memopickle.header import HEADER, read_header
 from memopickle.storekey import FUNCTION_SIZE
-from memopickle.stores.files import POSIX, make_directories
 from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,7 +19,7 @@ if TYPE_CHECKING:
 
     Blob = bytes | bytearray | memoryview
 
-__all__ = ["HEAD_SIZE", "Store", "Summary", "Wrapper", "Writer", "user_lock", "user_statistics_path"]
+__all__ = ["HEAD_SIZE", "Store", "Summary", "Wrapper", "Writer"]
 
 #: Bytes that hold an entry's header and, but for very long names, its metadata.
 HEAD_SIZE = 4096
@@ -148,6 +142,8 @@ class Store(ABC):
         By default one in the user's state directory, which is made, named by a digest of the store's place. Asked for
         off the path of hits. May raise OSError.
         """
+        from memopickle.stores.userfiles import user_statistics_path
+
         return user_statistics_path(self.place(f"{'0' * 40}/{'0' * 64}.{'0' * 16}"))
 
     def clear(self, prefix: str = "") -> int:
@@ -164,6 +160,8 @@ class Store(ABC):
 
     def lock(self, key: str) -> KeyLock:
         """Return the lock of a key between processes; by default one machine's, in the user's runtime directory."""
+        from memopickle.stores.userfiles import user_lock  # on a miss only
+
         return user_lock(self.place(key))
 
     def place(self, key: str) -> str:
@@ -202,54 +200,3 @@ class Wrapper(Store):
     """
 
     memory: MemoryStore | None = None
-
-
-def user_lock(name: str) -> KeyLock:
-    """Return the lock of this name among the processes of this user on this machine."""
-    from memopickle.locks import FileKeyLock  # on a miss only
-
-    return FileKeyLock(os.path.join(lock_directory(), f"{_digest(name)}.lock"))
-
-
-def user_statistics_path(name: str) -> str:
-    """Return the path of the statistics of this name, in a directory that is made; OSError if it can't be."""
-    import platformdirs  # 16 ms: never on a hit
-
-    folder = os.path.join(platformdirs.user_state_dir("memopickle", appauthor=False), "statistics")
-    make_directories(folder)
-    return os.path.join(folder, _digest(name))
-
-
-def _digest(name: str) -> str:
-    return blake3(name.encode("utf-8", "surrogateescape")).hexdigest(16)
-
-
-def lock_directory() -> str:
-    """Return a directory for lock files that belongs to this user alone, made if need be.
-
-    Raises StoreError if there is none: another user's directory could hold planted links.
-    """
-    last = ""
-    uid = os.getuid() if hasattr(os, "getuid") else 0  # what lstat says on Windows
-    for path in _lock_directories(uid):
-        try:
-            make_directories(path)
-            found = os.lstat(path)
-        except OSError as error:
-            last = str(error)
-            continue
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not (POSIX and found.st_mode & 0o022):
-            return path
-        last = f"{path} is writable by others or is not yours"
-    raise StoreError(f"no directory for lock files ({last}); set XDG_RUNTIME_DIR to one of your own")
-
-
-def _lock_directories(uid: int) -> Iterator[str]:
-    # platformdirs warns, and guesses, where a Linux session has no runtime directory.
-    if sys.platform in ("darwin", "win32") or "XDG_RUNTIME_DIR" in os.environ:
-        import platformdirs  # 16 ms: only on a miss
-
-        yield platformdirs.user_runtime_dir("memopickle")
-    import tempfile  # 5 ms, with all that it imports
-
-    yield os.path.join(tempfile.gettempdir(), f"memopickle-{uid}")

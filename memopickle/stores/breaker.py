@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import threading
 
+from memopickle.errors import StoreError
 from memopickle.forking import renew_in_child
 from memopickle.locks import real_clock
 from memopickle.typed import TYPE_CHECKING
@@ -12,7 +14,7 @@ from memopickle.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Breaker"]
+__all__ = ["Breaker", "ServerDownError"]
 
 #: Seconds of the first pause, and of the longest.
 FIRST = 0.5
@@ -21,6 +23,17 @@ LONGEST = 30.0
 JITTER = 0.25
 #: The attempt of one who may ask although the breaker is open.
 _INSISTS = -1
+
+
+class ServerDownError(StoreError, ConnectionError):
+    """A server can't be used now: it does not answer, or failed a moment ago and is left alone.
+
+    Internal. Reading, locking and storing fail alike, which ``errno`` says, so that it is told once.
+    """
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(message, place)
+        self.errno: int = errno.EHOSTDOWN
 
 
 class Breaker:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from memopickle.errors import ConfigurationError, StoreError
 from memopickle.forking import Guard
-from memopickle.stores.breaker import Breaker
-from memopickle.stores.server import ServerDownError
+from memopickle.stores.breaker import Breaker, ServerDownError
+from memopickle.stores.bucketerrors import answer_of, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,27 +21,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["SCHEMES", "AlreadyThereError", "Bucket", "ChangedError", "UnsupportedError", "is_credential"]
+__all__ = ["Bucket", "is_credential"]
 
-SCHEMES = ("s3", "gs", "az", "memory", "file")
+_SCHEMES = ("s3", "gs", "az", "memory", "file")
 #: Seconds to wait for a connection, as obstore writes it.
 _CONNECT = "2s"
 _RETRIES = 2
 _PAGE = 1000
 #: The process in which obstore's threads run, 0 if they don't run yet.
 _used_in = 0
-
-
-class AlreadyThereError(StoreError):
-    """Another one created the object first. Internal."""
-
-
-class ChangedError(StoreError):
-    """The object is not the one that was to be replaced. Internal."""
-
-
-class UnsupportedError(StoreError):
-    """The service can't do that. Internal."""
 
 
 class Bucket:
@@ -57,12 +45,12 @@ class Bucket:
         self._timeout = _positive(timeout)
         self._config = config
         #: For messages.
-        self.place = self._url or f"{type(url).__name__}({getattr(url, 'prefix', None) or ''})"
+        self.place: str = self._url or f"{type(url).__name__}({getattr(url, 'prefix', None) or ''})"
         scheme = self._url.partition(":")[0] or _scheme(url)
         #: Whether no other process sees it.
-        self.is_private = scheme == "memory"
+        self.is_private: bool = scheme == "memory"
         #: Whether it is a directory of this machine.
-        self.is_local = scheme == "file"
+        self.is_local: bool = scheme == "file"
         self._client: Any = None
         self._guard = Guard()  # of the client: two of memory:// would be two places
         self._breaker = Breaker()
@@ -123,7 +111,7 @@ class Bucket:
         try:
             self._ask(lambda client: client.put(path, chunks, mode=mode, attributes=attributes, use_multipart=in_parts))
         except FileNotFoundError as error:
-            raise StoreError(_said(error), self.place) from None
+            raise StoreError(said(error), self.place) from None
 
     def remove(self, paths: list[str]) -> None:
         """Remove objects, many with one request where the service can."""
@@ -166,13 +154,13 @@ class Bucket:
 
     def _raise(self, error: Exception, attempt: int) -> NoReturn:
         # Without a cause: obstore's messages go on for pages, and may tell the request with its tokens.
-        said, kind = _said(error), "Unsupported" if _is_unsupported(error) else type(error).__name__
-        if self.is_local or self.is_private or _is_answer(kind, str(error)):
+        answer = answer_of(error, self.place, is_here=self.is_local or self.is_private)
+        if answer is not None:
             self._breaker.succeeded(attempt)
-            raise _KINDS.get(kind, _refusal)(said, self.place) from None
-        self._reason = said
+            raise answer from None
+        self._reason = said(error)
         self._breaker.failed(attempt)
-        raise ServerDownError(f"the object store failed ({said})", self.place) from None
+        raise ServerDownError(f"the object store failed ({self._reason})", self.place) from None
 
     def _connected(self) -> Any:
         global _used_in  # noqa: PLW0603
@@ -196,7 +184,7 @@ class Bucket:
                 return from_url(self._url, mkdir=True)
             return from_url(self._url, **self._settings())
         except Exception as error:  # noqa: BLE001
-            raise ConfigurationError(f"{self.place}: {_said(error)}") from None
+            raise ConfigurationError(f"{self.place}: {said(error)}") from None
 
     def _settings(self) -> dict[str, Any]:
         limit = timedelta(seconds=self._timeout)
@@ -224,41 +212,12 @@ def _obstore() -> Any:
     return obstore.store
 
 
-def _refusal(said: str, place: str) -> StoreError:
-    return StoreError(f"the object store refused ({said})", place)
-
-
-_KINDS: dict[str, Callable[[str, str], StoreError]] = {
-    "AlreadyExistsError": AlreadyThereError,
-    "PreconditionError": ChangedError,
-    "NotImplementedError": UnsupportedError,
-    "NotSupportedError": UnsupportedError,
-    "Unsupported": UnsupportedError,
-}
-
-
-def _is_unsupported(error: Exception) -> bool:
-    return "status code: 501" in str(error) or "<Code>NotImplemented</Code>" in str(error)
-
-
-def _is_answer(kind: str, text: str) -> bool:
-    """Tell whether the service said no, rather than nothing or that it is failing."""
-    return kind != "GenericError" or "status code: 4" in text
-
-
-def _said(error: Exception) -> str:
-    """Return what an error of obstore's says, in one line and without the address, which may hold a token."""
-    text = str(error)
-    code = re.search(r"<Code>(\w+)</Code>", text)
-    line = text.partition("\n")[0].rpartition(" - ")[2].partition(": <")[0].strip(" :")
-    line = re.sub(r"\?\S+", "", line)
-    return f"{line}, {code[1]}" if code else line or type(error).__name__
-
-
 def _checked(url: str) -> str:
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in SCHEMES:
-        raise ConfigurationError(f"url={scheme!r}...: begin it with one of {', '.join(f'{one}://' for one in SCHEMES)}")
+    if not separator or scheme not in _SCHEMES:
+        raise ConfigurationError(
+            f"url={scheme!r}...: begin it with one of {', '.join(f'{one}://' for one in _SCHEMES)}"
+        )
     if "@" in rest.partition("/")[0] or "?" in rest or "#" in rest:
         raise ConfigurationError(
             f"{scheme}:// URL: give a bucket and a prefix only; credentials come from the environment, and options "

@@ -18,9 +18,9 @@ class Claim:
     __slots__ = ("key", "valid")
 
     def __init__(self, key: str) -> None:
-        self.key = key
+        self.key: str = key
         #: False once the key was cleared, invalidated or replaced.
-        self.valid = True
+        self.valid: bool = True
 
 
 class Claims:

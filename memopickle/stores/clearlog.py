@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from memopickle.stores.base import lock_directory
+from memopickle.stores.userfiles import lock_directory
 
 __all__ = ["ClearLog", "Mark", "user_log"]
 

@@ -8,27 +8,19 @@ other files are never removed.
 from __future__ import annotations
 
 import os
-import stat
 
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
+from memopickle.files import PEEK_FLAGS, close, make_directory, read_rest, read_small
+from memopickle.folders import remove_file, scan
 from memopickle.forking import Guard
 from memopickle.storekey import FUNCTION_SIZE, is_key
 from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
-from memopickle.stores.files import PEEK_FLAGS, READ_FLAGS, close, make_directory, mode_of, read_rest, read_small
+from memopickle.stores.entryfile import check_regular, open_entry_file
 from memopickle.stores.lastuse import touch
-from memopickle.stores.layout import (
-    ASIDE,
-    ENTRY,
-    FUNCTION,
-    STATISTICS,
-    USAGE_TEMPORARY,
-    own_files,
-    remove_file,
-    scan,
-)
+from memopickle.stores.layout import ASIDE, ENTRY, FUNCTION, STATISTICS, USAGE_TEMPORARY, own_files
 from memopickle.stores.root import check_root, make_root
-from memopickle.typed import TYPE_CHECKING, NoReturn
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -131,7 +123,7 @@ class DirectoryStore(Store):
 
     def get(self, key: str) -> Blob | None:
         path = self.place(key)
-        fd = self._open(path)
+        fd = open_entry_file(path)
         if fd is None:
             return None
         try:
@@ -147,7 +139,7 @@ class DirectoryStore(Store):
         The caller closes it. Raises BadEntryError, StoreError. Internal.
         """
         path = self.place(key)
-        fd = self._open(path)
+        fd = open_entry_file(path)
         if fd is not None:
             try:
                 self._check(fd, path)
@@ -159,13 +151,13 @@ class DirectoryStore(Store):
     def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
         path = self.place(key)
         try:
-            fd = self._open(path, PEEK_FLAGS)
+            fd = open_entry_file(path, PEEK_FLAGS)
         except StoreError:  # not permitted to those who don't own the file
-            fd = self._open(path)
+            fd = open_entry_file(path)
         if fd is None:
             return None
         try:
-            _check_regular(os.fstat(fd), path)
+            check_regular(os.fstat(fd), path)
             return os.read(fd, size)
         finally:
             close(fd)
@@ -270,18 +262,10 @@ class DirectoryStore(Store):
         make_directory(os.path.dirname(path))
         make_directory(path)
 
-    def _open(self, path: str, flags: int = READ_FLAGS) -> int | None:
-        try:
-            return os.open(path, flags)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            _refuse(path, error)
-
     def _check(self, fd: int, path: str) -> int:
         """Return the size of an open entry, and record the hit where there is a limit."""
         found = os.fstat(fd)
-        _check_regular(found, path)
+        check_regular(found, path)
         if self._limited:
             touch(fd, path, found)
         return found.st_size
@@ -306,18 +290,3 @@ class DirectoryStore(Store):
         for entry in scan(self.path):
             if entry.name.startswith(prefix) and FUNCTION.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                 yield entry
-
-
-def _refuse(path: str, error: OSError) -> NoReturn:
-    found = mode_of(path)
-    if stat.S_ISLNK(found):
-        raise BadEntryError("a symlink, which is never followed", path) from error
-    if found and not stat.S_ISREG(found):  # a socket cannot be opened at all
-        raise BadEntryError("not a regular file", path) from error
-    raise StoreError(f"cannot read the entry ({error.strerror})", path) from error
-
-
-def _check_regular(found: os.stat_result, place: str) -> None:
-    """Raise BadEntryError for a FIFO, a directory, a device."""
-    if not stat.S_ISREG(found.st_mode):
-        raise BadEntryError("not a regular file", place)

@@ -5,12 +5,25 @@ from __future__ import annotations
 import dbm
 import os
 
-__all__ = ["lost_index"]
+from memopickle.errors import StoreError
+
+__all__ = ["lost_index", "restore_index"]
 
 
 def lost_index(path: str) -> bool:
     """Tell whether the index of a dbm.dumb is gone or damaged: its writer was killed. The one before is in ``.bak``."""
     return _is_bad_index(path) and dbm.whichdb(path) in (None, "dbm.dumb")
+
+
+def restore_index(path: str) -> None:
+    """Take the index of before from ``.bak``; StoreError if there is none.
+
+    Entries whose bytes were written since, perhaps half, do not pass for anything that they are not.
+    """
+    try:
+        os.replace(f"{path}.bak", f"{path}.dir")
+    except FileNotFoundError:
+        raise StoreError("the shelf has lost its index (.dir); remove its .dat file to begin anew", path) from None
 
 
 def _is_bad_index(path: str) -> bool:

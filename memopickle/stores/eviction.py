@@ -11,12 +11,13 @@ from contextlib import contextmanager
 
 from memopickle import logs
 from memopickle.errors import StoreError
+from memopickle.files import file_time, is_directory
+from memopickle.folders import remove_own_file, scan
 from memopickle.forking import Guard
 from memopickle.notices import warn_once
 from memopickle.stores.account import Account
-from memopickle.stores.files import file_time, is_directory
 from memopickle.stores.lastuse import last_used
-from memopickle.stores.layout import ENTRY, FUNCTION, remove_own_file, scan, shards
+from memopickle.stores.layout import ENTRY, FUNCTION, shards
 from memopickle.stores.usage import SLICES, Change, Usage, append
 from memopickle.typed import TYPE_CHECKING
 

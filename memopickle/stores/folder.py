@@ -6,10 +6,10 @@ import os
 from contextlib import suppress
 
 from memopickle.errors import StoreError
+from memopickle.files import WRITE_FLAGS, byte_count, close, keep_private, make_directory, replace, write_whole
+from memopickle.folders import open_directory, remove_directory, remove_file
 from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.base import Writer
-from memopickle.stores.files import WRITE_FLAGS, byte_count, close, keep_private, make_directory, replace, write_whole
-from memopickle.stores.layout import open_directory, remove_directory, remove_file
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

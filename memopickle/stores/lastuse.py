@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from memopickle.stores.files import file_time
+from memopickle.files import file_time
 
 __all__ = ["last_used", "touch"]
 

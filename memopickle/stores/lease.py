@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from memopickle.errors import StoreError
-from memopickle.forking import renew_in_child
 from memopickle.locks import real_clock
 from memopickle.stores.base import Writer
 from memopickle.stores.names import TOKEN_SIZE, new_token
+from memopickle.stores.renewer import Renewer
 from memopickle.stores.scripts import ACQUIRE, CLAIM, HELD, PUBLISH, RELEASE, RENEW
 
 if TYPE_CHECKING:
@@ -36,74 +35,6 @@ GRACE = 5_000
 #: Seconds between two looks at a lock that another holds: a tenth of the wait so far, within these.
 LEAST_POLL = 0.005
 MOST_POLL = 0.25
-#: Seconds after which a renewing thread that has nothing to do ends.
-_IDLE = 10.0
-
-
-class Renewable(Protocol):
-    """Something to renew every ``interval`` seconds."""
-
-    interval: float
-
-    def extend(self) -> bool:
-        """Make it last longer; return False if that is of no use any more."""
-        ...
-
-
-class Renewer:
-    """Renews what this process holds, from one daemon thread that is there while there is something to renew."""
-
-    def __init__(self) -> None:
-        self.renew()
-        renew_in_child(self)
-
-    def renew(self) -> None:
-        """Begin with nothing held and no thread, in a forked child."""
-        self._changed = threading.Condition(threading.Lock())
-        self._due: dict[Renewable, float] = {}
-        self._thread: threading.Thread | None = None
-
-    def keep(self, one: Renewable) -> None:
-        """Renew this from now on."""
-        with self._changed:
-            self._due[one] = real_clock() + one.interval
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="memopickle-leases", daemon=True)
-                self._thread.start()
-            else:
-                self._changed.notify()
-
-    def drop(self, one: Renewable) -> None:
-        """Renew this no longer."""
-        with self._changed:
-            self._due.pop(one, None)
-
-    def _run(self) -> None:
-        while (due := self._next()) is not None:
-            for one in due:
-                useful = True  # a failure may pass, within the lease
-                with suppress(Exception):
-                    useful = one.extend()
-                with self._changed:
-                    if one in self._due:
-                        self._due[one] = real_clock() + one.interval
-                        if not useful:
-                            del self._due[one]
-
-    def _next(self) -> list[Renewable] | None:
-        """Wait until something is to be renewed and return it; None if there was nothing to do for long."""
-        with self._changed:
-            while True:
-                now = real_clock()
-                due = [one for one, when in self._due.items() if when <= now]
-                if due:
-                    return due
-                soonest = min(self._due.values(), default=None)
-                told = self._changed.wait(_IDLE if soonest is None else soonest - now)
-                if not told and not self._due:
-                    self._thread = None
-                    return None
-
 
 _renewer = Renewer()
 
@@ -115,8 +46,9 @@ class LeaseLock:
     """
 
     def __init__(self, store: RedisStore, names: Names, lease: int) -> None:
-        self.handed_over = self.waited = False
-        self.interval = lease / 3000
+        self.handed_over: bool = False
+        self.waited: bool = False
+        self.interval: float = lease / 3000
         self._server = store.server
         self._keys = names.keys()
         self._lease = lease
@@ -195,7 +127,7 @@ class _Leaving:
 class LeaseWriter(Writer):
     """Publishes a value unless its key was cleared or invalidated since the writer was opened."""
 
-    interval = CLAIM_LIFE / 3000
+    interval: float = CLAIM_LIFE / 3000
 
     def __init__(self, store: RedisStore, key: str, names: Names) -> None:
         super().__init__(store, key)

@@ -6,8 +6,9 @@ import os
 import time
 from contextlib import suppress
 
+from memopickle.folders import remove_own_file
 from memopickle.locks import FileKeyLock
-from memopickle.stores.layout import LOCK, TEMPORARY, own_files, remove_own_file
+from memopickle.stores.layout import LOCK, TEMPORARY, own_files
 
 __all__ = ["remove_leftovers", "remove_orphan"]
 

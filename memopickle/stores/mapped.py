@@ -7,7 +7,7 @@ import os
 import sys
 
 from memopickle.buffers import Source
-from memopickle.stores.files import read_rest
+from memopickle.files import read_rest
 
 __all__ = ["MappedFile"]
 
@@ -22,7 +22,7 @@ class MappedFile(Source):
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._mapping: memoryview | None = None
-        self.size = os.fstat(fd).st_size
+        self.size: int = os.fstat(fd).st_size
 
     def read(self, start: int, stop: int) -> memoryview:
         os.lseek(self._fd, start, os.SEEK_SET)

@@ -6,7 +6,7 @@ from _thread import RLock  # as threading has it
 from collections import OrderedDict
 from contextlib import suppress
 
-from memopickle.errors import BadPayloadError, ConfigurationError, StoreError
+from memopickle.errors import BadPayloadError, StoreError
 from memopickle.expiry import SECOND, result_ttl
 from memopickle.forking import renew_in_child
 from memopickle.header import EXCEPTION, VALUE, Facts, pack_header, prefix
@@ -52,20 +52,20 @@ class Record:
         until: float = _FOREVER,
         loads: Callable[[bytes], Any] = PICKLE.loads,
     ) -> None:
-        self.created = created
-        self.raises = kind == EXCEPTION
-        self.expires = expires
-        self.cost = cost
-        self.code = code
-        self.metadata = metadata
-        self.ttl = ttl
-        self.payload = payload
+        self.created: int = created
+        self.raises: bool = kind == EXCEPTION
+        self.expires: int = expires
+        self.cost: int = cost
+        self.code: bytes = code
+        self.metadata: bytes = metadata
+        self.ttl: int = ttl
+        self.payload: Any = payload
         #: Whether ``loads`` makes the value of the payload, else the payload is the value.
-        self.pickled = pickled
-        self.loads = loads
-        self.size = size
+        self.pickled: bool = pickled
+        self.loads: Callable[[bytes], Any] = loads
+        self.size: int = size
         #: Until when a tier of several may use this copy, in seconds; a store by itself needs none.
-        self.until = until
+        self.until: float = until
         #: Made when a store keeps it; None for an exception, which the quick way must not take for a value.
         self.shortcut: Shortcut | None = None
 
@@ -92,12 +92,12 @@ class Shortcut:
     __slots__ = ("born", "key", "payload", "pickled", "until")
 
     def __init__(self, key: str, record: Record) -> None:
-        self.key = key
+        self.key: str = key
         #: When the record was made, in seconds; infinite once it is gone.
-        self.born = record.created / SECOND
-        self.payload = record.payload
-        self.pickled = record.pickled
-        self.until = record.until
+        self.born: float = record.created / SECOND
+        self.payload: Any = record.payload
+        self.pickled: bool = record.pickled
+        self.until: float = record.until
 
 
 class _Bytes:
@@ -132,22 +132,27 @@ class MemoryStore(Store):
     def __init__(
         self, maxsize: int | None = None, max_bytes: int | None = None, ttl: object = None, *, copy: bool = True
     ) -> None:
-        self.maxsize = _limit(maxsize, "maxsize")
-        self.max_bytes = _limit(max_bytes, "max_bytes")
-        self.ttl = result_ttl(ttl)
-        self.copy = bool(copy)
+        self.maxsize: int | None = None
+        self.max_bytes: int | None = None
+        self.ttl: int | None = result_ttl(ttl)
+        self.copy: bool = bool(copy)
         #: Least recently used first. Single operations on it need no lock: they are atomic, also in free-threaded
         #: builds. The quick way reads it too.
         self.entries: OrderedDict[str, Record | _Bytes] = OrderedDict()
         #: Whether anything is ever evicted: if not, there is no order to keep.
-        self.is_bounded = not (maxsize is None and max_bytes is None)
+        self.is_bounded: bool = not (maxsize is None and max_bytes is None)
+        if self.is_bounded:
+            from memopickle.stores.limits import parse_limit  # where there are some
+
+            self.maxsize = parse_limit(maxsize, "maxsize")
+            self.max_bytes = parse_limit(max_bytes, "max_bytes")
         self._bytes = 0
         self._tellers: list[Callable[[str], object]] = []
         self.renew()
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Begin with a free lock, in a forked child."""
+        """Begin with a free lock, in a forked child. Internal."""
         # Guards bytes, and what entries sum up to. Re-entrant: dropping an object may run its __del__, which may call
         # a cached function.
         self._guard = RLock()
@@ -169,12 +174,12 @@ class MemoryStore(Store):
         self._put(key, _Bytes(b"".join(chunks)))
 
     def recall(self, key: str) -> Record | None:
-        """Return the record last remembered under a key, or None: the object face of get."""
+        """Return the record last remembered under a key, or None: the object face of get. Internal."""
         found = self._touch(key)
         return found if isinstance(found, Record) else None
 
     def remember(self, key: str, record: Record) -> None:
-        """Keep a record: the object face of set."""
+        """Keep a record: the object face of set. Internal."""
         if not record.raises:
             record.shortcut = Shortcut(key, record)
         self._put(key, record)
@@ -271,11 +276,3 @@ def _head(record: Record) -> bytes:
     facts = Facts(record.created, record.expires, record.cost, record.code, record.metadata, record.ttl)
     start = prefix(EXCEPTION if record.raises else VALUE)
     return pack_header(b"\0" * KEY_ID_SIZE, facts, 0, 0, start=start) + record.metadata
-
-
-def _limit(value: object, name: str) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ConfigurationError(f"{name}={value!r}: give a whole number of at least 0, or None for no limit")
-    return value

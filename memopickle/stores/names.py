@@ -30,7 +30,7 @@ class Names:
     def __init__(self, prefix: str, key: str) -> None:
         self._tagged = f"{prefix}{{{key[:FUNCTION_SIZE]}}}:".encode("ascii")
         self._rest = key[FUNCTION_SIZE:].encode("ascii")
-        self.generation = self._tagged + b"g"
+        self.generation: bytes = self._tagged + b"g"
 
     def value(self, generation: bytes) -> bytes:
         """Return the name of the value in a generation."""
@@ -47,12 +47,12 @@ class Value:
     __slots__ = ("function", "generation", "key", "live", "name")
 
     def __init__(self, name: bytes, tail: bytes) -> None:
-        self.name = name
+        self.name: bytes = name
         function, _, rest = tail.partition(b"}:v")
-        self.function = function[1:].decode("ascii")
-        self.generation = rest[:TOKEN_SIZE]
-        self.key = self.function + rest[TOKEN_SIZE:].decode("ascii")
-        self.live = False
+        self.function: str = function[1:].decode("ascii")
+        self.generation: bytes = rest[:TOKEN_SIZE]
+        self.key: str = self.function + rest[TOKEN_SIZE:].decode("ascii")
+        self.live: bool = False
 
 
 def values_pattern(prefix: str, key_prefix: str) -> bytes:

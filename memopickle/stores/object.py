@@ -11,9 +11,11 @@ from memopickle.expiry import result_ttl
 from memopickle.locks import KeyLock, NoLock
 from memopickle.notices import warn_once
 from memopickle.storekey import FUNCTION_SIZE, is_key
-from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer, user_lock
-from memopickle.stores.bucket import AlreadyThereError, Bucket, ChangedError, UnsupportedError
+from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
+from memopickle.stores.bucket import Bucket
+from memopickle.stores.bucketerrors import AlreadyThereError, ChangedError, UnsupportedError
 from memopickle.stores.clearlog import ClearLog, Mark, user_log
+from memopickle.stores.userfiles import user_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +54,7 @@ class ObjectStore(Store):
     """
 
     def __init__(self, url: Any, ttl: object = None, *, timeout: float = 10.0, **config: Any) -> None:
-        self.ttl = result_ttl(ttl)
+        self.ttl: int | None = result_ttl(ttl)
         self._bucket = Bucket(url, timeout, config)
         #: Whether the service takes conditions, as far as is known.
         self._conditional = True
@@ -121,14 +123,14 @@ class ObjectStore(Store):
         return f"{self._bucket.place}/{_path(key)}"
 
     def version(self, key: str) -> dict[str, str] | None:
-        """Return what tells this object from others under its key, or None if there is none."""
+        """Return what tells this object from others under its key, or None if there is none. Internal."""
         found = self._bucket.describe(_path(key))
         return found and {name: found[name] for name in ("e_tag", "version") if found[name] is not None}
 
     def publish(self, key: str, chunks: list[Blob], expires_at: float | None, seen: dict[str, str] | None) -> bool:
         """Put an object if there is none, or still the one that was ``seen``; return False if that was removed.
 
-        Whoever put another there in the meantime computed the same, so that is as good.
+        Whoever put another there in the meantime computed the same, so that is as good. Internal.
         """
         mode = "create" if seen is None else seen
         try:
@@ -141,7 +143,7 @@ class ObjectStore(Store):
         return True
 
     def log(self) -> ClearLog | None:
-        """Return where this machine's clears are noted, None if there is no such place or nobody else to tell."""
+        """Return where this machine's clears are noted, None without such a place or somebody to tell. Internal."""
         if self._bucket.is_private:
             return None
         with suppress(StoreError):

@@ -36,8 +36,8 @@ class ReadOnlyStore(Wrapper):
 
     def __init__(self, store: Store) -> None:
         _check(store)
-        self.store = _unlimited(store) if isinstance(store, DirectoryStore) else store
-        self.ttl = store.ttl
+        self.store: DirectoryStore | Store = _unlimited(store) if isinstance(store, DirectoryStore) else store
+        self.ttl: int | None = store.ttl
 
     def __repr__(self) -> str:
         return f"ReadOnlyStore({self.store!r})"

@@ -1,6 +1,7 @@
 """Entries on a Redis or Valkey server, shared by many machines.
 
-What lies there under which name is told by ``names``, and what is done in one step by ``scripts``.
+What lies there under which name is told by ``names``, what is done in one step by ``scripts``, and what is done to
+many values by ``inventory``.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ import math
 import re
 import time
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from memopickle.entry import HEADER, read_header
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError, UnknownFormatError
 from memopickle.expiry import parse_duration, result_ttl
+from memopickle.header import HEADER, read_header
 from memopickle.locks import real_clock
 from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
+from memopickle.stores.inventory import Inventory
 from memopickle.stores.lease import LeaseLock, LeaseWriter
-from memopickle.stores.names import Names, Value, generations_pattern, new_token, values_pattern
+from memopickle.stores.names import Names, new_token
 from memopickle.stores.scripts import BEGIN, CLEAR, DELETE
-from memopickle.stores.server import Server, has_credentials
+from memopickle.stores.server import Server
+from memopickle.stores.serverurl import has_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisStore"]
 
-#: Keys that are looked at in one round trip while scanning.
-_BATCH = 1000
 #: Seconds for which a clear removes what it has made unreachable, before it leaves the rest to prune and expiry.
 SWEEP = 10.0
 _MILLISECOND = 1000  # microseconds
@@ -68,13 +68,14 @@ class RedisStore(Store):
         if max_value_bytes is not None and (type(max_value_bytes) is not int or max_value_bytes < 1):
             raise ConfigurationError(f"max_value_bytes={max_value_bytes!r}: give a whole number from 1, or None")
         self.prefix = prefix
-        self.ttl = result_ttl(ttl)
+        self.ttl: int | None = result_ttl(ttl)
         self.max_value_bytes = max_value_bytes
         self._keep = None if keep is None else _milliseconds(keep, "keep")
         self._lease = _milliseconds(lease, "lease")
         self._options = {"keep": keep, "max_value_bytes": max_value_bytes, "timeout": timeout, "lease": lease}
         #: Internal: what sends the commands.
-        self.server = Server(url_or_client, _milliseconds(timeout, "timeout") / 1000)
+        self.server: Server = Server(url_or_client, _milliseconds(timeout, "timeout") / 1000)
+        self._inventory = Inventory(self.server, prefix)
         #: The generation of each function when it was last seen; the server is asked along with each value.
         self._known: dict[str, bytes] = {}
 
@@ -129,7 +130,7 @@ class RedisStore(Store):
             generation = found
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        return (key for batch in self._live(prefix) for key in batch)
+        return (key for batch in self._inventory.live(prefix) for key in batch)
 
     def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
         blob: bytes = self._ask(key, "getrange", self._name(key), 0, size - 1)
@@ -139,7 +140,8 @@ class RedisStore(Store):
         return int(self._ask(key, "strlen", self._name(key)))
 
     def summary(self, prefix: str = "") -> Summary:
-        sizes = [size for batch in self._live(prefix) for size in self._pipelined("strlen", list(batch.values()))]
+        found = self._inventory
+        sizes = [size for batch in found.live(prefix) for size in found.sizes(list(batch.values()))]
         return Summary(len(sizes), sum(size or 0 for size in sizes))
 
     def clear(self, prefix: str = "") -> int:
@@ -151,21 +153,22 @@ class RedisStore(Store):
         """
         if len(prefix) > FUNCTION_SIZE + 1:
             return super().clear(prefix)
-        before = {function: self._start_generation(function) for function in self._functions(prefix)}
+        before = {function: self._start_generation(function) for function in self._inventory.functions(prefix)}
         count = 0
         with suppress(StoreError):  # cleared it is
-            for removed in self._sweep(prefix, real_clock() + SWEEP):
+            for removed in self._inventory.sweep(prefix, real_clock() + SWEEP):
                 count += sum(before.get(function) == generation for function, generation in removed)
         return count
 
     def prune(self, now: int) -> int:
+        found = self._inventory
         count = 0
-        for batch in self._batches(""):
-            self._unlink([value.name for value in batch if not value.live])
+        for batch in found.batches(""):
+            found.unlink([value.name for value in batch if not value.live])
             names = [value.name for value in batch if value.live]
-            heads = self._pipelined("getrange", names, 0, HEADER.size - 1)
+            heads = found.heads(names, HEADER.size)
             doomed = [name for name, head in zip(names, heads, strict=True) if _is_expired(head, now)]
-            count += sum(one or 0 for one in self._unlink(doomed))
+            count += sum(one or 0 for one in found.unlink(doomed))
         return count
 
     def writer(self, key: str) -> Writer:
@@ -183,7 +186,7 @@ class RedisStore(Store):
     # -- for its writers -----------------------------------------------------------------------------------------
 
     def joined(self, chunks: Iterable[Blob], key: str) -> bytes:
-        """Return the whole value; StoreError if it is too large."""
+        """Return the whole value; StoreError if it is too large. Internal."""
         value = b"".join(chunks)
         if self.max_value_bytes is not None and len(value) > self.max_value_bytes:
             raise StoreError(
@@ -192,7 +195,7 @@ class RedisStore(Store):
         return value
 
     def life(self, expires_at: float | None) -> int | None:
-        """Return the milliseconds for which the server is to keep a value, 0 for ever; None if they are over."""
+        """Return for how many milliseconds the server is to keep a value, 0 for ever; None if over. Internal."""
         if expires_at is None:
             return self._keep or 0
         left = math.ceil((expires_at - time.time()) * 1000)  # up: never gone before the entry says so
@@ -205,11 +208,7 @@ class RedisStore(Store):
 
     def _name(self, key: str) -> bytes:
         """Return the name of the value of a key in the generation of now."""
-        return Names(self.prefix, key).value(self._generation(key) or b"")
-
-    def _generation(self, key: str) -> bytes | None:
-        generation: bytes | None = self.server.ask("get", Names(self.prefix, key).generation)
-        return generation
+        return Names(self.prefix, key).value(self._inventory.generation(key) or b"")
 
     def _as_bytes(self, blob: object) -> bytes:
         if not isinstance(blob, bytes):
@@ -220,13 +219,6 @@ class RedisStore(Store):
         old: bytes | None = CLEAR.run(self.server, [Names(self.prefix, function).generation], new_token())
         return old
 
-    def _functions(self, prefix: str) -> list[str]:
-        if len(prefix) >= FUNCTION_SIZE:
-            return [prefix[:FUNCTION_SIZE]]
-        tag = len(self.prefix) + 1
-        found = self._scan(generations_pattern(self.prefix, prefix))
-        return list({name[tag:-3].decode("ascii") for batch in found for name in batch})
-
     def _ask(self, key: str, command: str, *arguments: Any) -> Any:
         try:
             return self.server.ask(command, *arguments)
@@ -234,53 +226,6 @@ class RedisStore(Store):
             if "WRONGTYPE" not in error.message:
                 raise
             raise BadEntryError("not a string (WRONGTYPE)", self.place(key)) from error
-
-    def _live(self, prefix: str) -> Iterator[dict[str, bytes]]:
-        """Iterate over the names of the values of now, by store key."""
-        seen: set[str] = set()  # the server may name a key more than once
-        for batch in self._batches(prefix):
-            fresh = {value.key: value.name for value in batch if value.live and value.key not in seen}
-            seen.update(fresh)
-            yield fresh
-
-    def _sweep(self, prefix: str, deadline: float) -> Iterator[list[tuple[str, bytes]]]:
-        """Remove the values of generations that are over, until a time; yields their functions and generations."""
-        for batch in self._batches(prefix):
-            dead = [value for value in batch if not value.live]
-            removed = self._unlink([value.name for value in dead])
-            yield [(value.function, value.generation) for value, gone in zip(dead, removed, strict=True) if gone]
-            if real_clock() > deadline:
-                return
-
-    def _batches(self, prefix: str) -> Iterator[list[Value]]:
-        """Iterate over the values on the server."""
-        for names in self._scan(values_pattern(self.prefix, prefix)):
-            values = [Value(name, name[len(self.prefix) :]) for name in names if name.isascii()]
-            # Asked after the names were seen: a generation that is not the one of now is then an older one.
-            current = {function: self._generation(function) for function in {value.function for value in values}}
-            for value in values:
-                value.live = value.generation == current[value.function]
-            yield values
-
-    def _scan(self, pattern: bytes) -> Iterator[list[bytes]]:
-        names = self.server.ask("scan_iter", match=pattern, count=_BATCH)  # asks the server when iterated over
-        while batch := self.server.attempt(lambda _: list(islice(names, _BATCH))):
-            yield batch
-
-    def _unlink(self, names: list[bytes]) -> list[int | None]:
-        return self._pipelined("unlink", names)
-
-    def _pipelined(self, command: str, names: list[bytes], *arguments: int) -> list[Any]:
-        """Send a command for each name at once; None where the server refused one."""
-
-        def send(client: Any) -> list[Any]:
-            with client.pipeline(transaction=False) as pipeline:
-                for name in names:
-                    getattr(pipeline, command)(name, *arguments)
-                answers = pipeline.execute(raise_on_error=False)
-            return [None if isinstance(answer, Exception) else answer for answer in answers]
-
-        return self.server.attempt(send) if names else []
 
 
 def _remake(url: str, prefix: str, ttl: int | None, options: dict[str, Any]) -> RedisStore:

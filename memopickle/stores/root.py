@@ -6,8 +6,8 @@ import os
 import stat
 
 from memopickle.errors import StoreError
+from memopickle.files import POSIX, make_directories, write_file
 from memopickle.notices import warn_once
-from memopickle.stores.files import POSIX, make_directories, write_file
 
 __all__ = ["check_root", "make_root"]
 

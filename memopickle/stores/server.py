@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from memopickle.errors import ConfigurationError, MemopickleError, StoreError
 from memopickle.forking import renew_in_child
-from memopickle.stores.breaker import Breaker
+from memopickle.stores.breaker import Breaker, ServerDownError
+from memopickle.stores.serverurl import masked, parsed, without_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
 
-__all__ = ["Server", "ServerDownError", "has_credentials", "masked"]
+__all__ = ["Server"]
 
-SCHEMES = ("redis", "rediss", "unix")
-#: What may follow the ``?`` of a URL, beside options of TLS (``ssl_...``).
-_OPTIONS = {"cluster", "db", "username", "password", "client_name", "health_check_interval", "socket_keepalive"}
-_ACCOUNT = ("username", "password")
 _UNLIMITED = 2**31
-
-
-class ServerDownError(StoreError, ConnectionError):
-    """The server can't be used now: it does not answer, or failed a moment ago and is left alone.
-
-    Internal. Reading, locking and storing fail alike, which ``errno`` says, so that it is told once.
-    """
-
-    def __init__(self, message: str, place: str = "") -> None:
-        super().__init__(message, place)
-        self.errno = errno.EHOSTDOWN
 
 
 class Server:
@@ -47,8 +32,8 @@ class Server:
         self._timeout = timeout
         self.url: str | None = None
         if self._given is None:
-            self.url, self._options = _parsed(url_or_client)
-        self.place = masked(self.url) if self.url is not None else _place(self._given)
+            self.url, self._options = url_or_client, parsed(url_or_client)
+        self.place: str = masked(self.url) if self.url is not None else _place(self._given)
         self._breaker = Breaker()
         self._reason = ""
         #: Clients of the parent: finalizing one here could shut down a connection that the parent uses.
@@ -122,45 +107,6 @@ class Server:
             pool.disconnect(inuse_connections=False)
 
 
-def has_credentials(url: str) -> bool:
-    """Tell whether a URL holds a user name or a password."""
-    from urllib.parse import parse_qsl
-
-    return "@" in url or any(name in _ACCOUNT for name, _ in parse_qsl(url.partition("?")[2]))
-
-
-def masked(url: str) -> str:
-    """Return a URL without its user name and password, however it was mistyped."""
-    from urllib.parse import parse_qsl, urlencode
-
-    scheme = url.partition("://")[0]
-    base, _, query = (f"{scheme}://***@{url.rpartition('@')[2]}" if "@" in url else url).partition("?")
-    options = [(name, "***" if name in _ACCOUNT else value) for name, value in parse_qsl(query)]
-    return f"{base}?{urlencode(options, safe='*/')}" if options else base
-
-
-def _parsed(url: str) -> tuple[str, dict[str, str]]:
-    """Check a URL, and return it without its query, and the options of the query."""
-    from urllib.parse import parse_qsl, urlsplit
-
-    try:
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        parts.port  # noqa: B018  raises for what is no number
-    except ValueError:  # which may quote a piece of the password
-        raise ConfigurationError(
-            f"a {url.partition(':')[0]}: URL with a port that is no number; in a password write / as %2F, @ as %40"
-        ) from None
-    if parts.scheme not in SCHEMES or not (parts.path if parts.scheme == "unix" else parts.hostname):
-        raise ConfigurationError(f"{masked(url)}: give redis://host:port/0, rediss://host or unix:///path, or a client")
-    for name in options:
-        if name not in _OPTIONS and not name.startswith("ssl_"):
-            raise ConfigurationError(
-                f"{masked(url)}: no option {name!r}; there are {', '.join(sorted(_OPTIONS))}, ssl_*"
-            )
-    return url, options
-
-
 def _library() -> Any:
     try:
         import redis
@@ -184,14 +130,7 @@ def _make_client(url: str | None, options: dict[str, str], timeout: float) -> An
         "max_connections": _UNLIMITED,
         "decode_responses": False,
     }
-    return (redis.RedisCluster if cluster else redis.Redis).from_url(_without_cluster(url or "", options), **settings)
-
-
-def _without_cluster(url: str, options: dict[str, str]) -> str:
-    from urllib.parse import urlencode
-
-    query = urlencode({name: value for name, value in options.items() if name != "cluster"})
-    return url.partition("?")[0] + (f"?{query}" if query else "")
+    return (redis.RedisCluster if cluster else redis.Redis).from_url(without_cluster(url or "", options), **settings)
 
 
 def _checked(client: Any) -> Any:

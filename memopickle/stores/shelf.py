@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import dbm
-import errno
 import os
-import stat
-import time
 from contextlib import contextmanager, suppress
 
 from memopickle.errors import ConfigurationError, LockTimeoutError, StoreError
 from memopickle.expiry import result_ttl
-from memopickle.locks import locked_file, real_clock, remove_free_locks
+from memopickle.files import make_directories
+from memopickle.locks import locked_file, remove_free_locks
 from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE
-from memopickle.stores.base import Store, Writer, lock_directory, user_lock
+from memopickle.stores.base import Store, Writer
 from memopickle.stores.breaker import Breaker
-from memopickle.stores.dumbindex import lost_index
-from memopickle.stores.files import make_directories
-from memopickle.typed import TYPE_CHECKING, Any
+from memopickle.stores.database import check_files, is_of_no_kind, make_room, open_database
+from memopickle.stores.userfiles import lock_directory, user_lock
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, MutableMapping
-    from typing import Literal
+    from collections.abc import Iterable, Iterator
 
     from memopickle.locks import KeyLock
     from memopickle.stores.base import Blob
-
-    Database = MutableMapping[bytes, bytes]
+    from memopickle.stores.database import Database
 
 __all__ = ["ShelveStore"]
 
-#: What a dbm may add to the path.
-_ENDINGS = ("", ".db", ".dat", ".dir", ".bak", ".pag")
 #: Holds, per function, a token of the last clear or invalidation; not a store key, so never listed.
 _GENERATION = b"generation "
 #: Stands in a shelf from which the last entry was evicted; not listed either.
@@ -40,10 +33,6 @@ _EMPTY = _GENERATION + b"of nothing"
 _PATIENCE = 30.0
 #: The same once it was seen to be stopped.
 _PROBE = 1.0
-#: Calls on the stack that one access takes, and some more.
-_ROOM = 50
-#: Seconds between two attempts to open a file that its dbm has locked.
-_POLL = 0.005
 
 
 class ShelveStore(Store):
@@ -66,8 +55,8 @@ class ShelveStore(Store):
         text = os.fspath(path)
         if not isinstance(text, str) or not text or "\0" in text:
             raise ConfigurationError(f"path={path!r}: give the file as text that is not empty, or as a Path")
-        self.path = os.path.abspath(os.path.expanduser(text))
-        self.ttl = result_ttl(ttl)
+        self.path: str = os.path.abspath(os.path.expanduser(text))
+        self.ttl: int | None = result_ttl(ttl)
         self._breaker = Breaker()
 
     def __repr__(self) -> str:
@@ -141,12 +130,12 @@ class ShelveStore(Store):
         return f"{self.path} [{key}]"
 
     def generation(self, key: str) -> tuple[bytes, ...]:
-        """Return what changes whenever the key's function is cleared or one of its keys invalidated."""
+        """Return what changes whenever the key's function is cleared or one of its keys invalidated. Internal."""
         with self._database() as database:
             return _generation(database, key)
 
     def publish(self, key: str, chunks: Iterable[Blob], generation: tuple[bytes, ...]) -> bool:
-        """Set a value unless the generation has moved on since; decided and done under one lock."""
+        """Set a value unless the generation has moved on since; decided and done under one lock. Internal."""
         value = b"".join(chunks)
         with self._database() as database:
             if _generation(database, key) != generation:
@@ -163,9 +152,9 @@ class ShelveStore(Store):
             return removed
 
     def _check_kind(self) -> None:
-        _check_files(self.path)
+        check_files(self.path)
         with self._locked():  # another process may just be making it
-            if dbm.whichdb(self.path) == "" and not _is_unmade(self.path):
+            if is_of_no_kind(self.path):
                 raise StoreError("the file is not a shelf of any dbm known here; choose another path", self.path)
 
     @contextmanager
@@ -190,9 +179,9 @@ class ShelveStore(Store):
 
     @contextmanager
     def _database(self) -> Iterator[Database]:
-        _make_room(_ROOM)
+        make_room()
         with self._locked():
-            database = self._open_database()
+            database = open_database(self.path, _PATIENCE)
             try:
                 yield database
                 database.close()
@@ -200,38 +189,6 @@ class ShelveStore(Store):
                 raise StoreError(f"the shelf refuses ({type(error).__name__}: {error})", self.path) from error
             finally:
                 database.close()
-
-    def _open_database(self) -> Any:
-        _check_files(self.path)
-        if lost_index(self.path):
-            self._restore_index()
-        deadline = real_clock() + _PATIENCE
-        flag: Literal["n", "c"] = "n" if _is_unmade(self.path) else "c"
-        while True:
-            try:
-                return dbm.open(self.path, flag, 0o600)
-            except Exception as error:  # a damaged file makes a dbm raise anything
-                # gdbm lets one writer in, or readers: a program that uses the shelf without us may be at it.
-                if getattr(error, "errno", None) != errno.EAGAIN:
-                    raise StoreError(f"cannot open the shelf ({type(error).__name__}: {error})", self.path) from error
-                if real_clock() >= deadline:
-                    raise LockTimeoutError(f"a program has it open since {_PATIENCE:.0f} seconds", self.path) from error
-            time.sleep(_POLL)
-
-    def _restore_index(self) -> None:
-        # Entries whose bytes were written since, perhaps half, do not pass for anything that they are not.
-        try:
-            os.replace(f"{self.path}.bak", f"{self.path}.dir")
-        except FileNotFoundError:
-            raise StoreError(
-                "the shelf has lost its index (.dir); remove its .dat file to begin anew", self.path
-            ) from None
-
-
-def _make_room(frames: int) -> None:
-    """Raise RecursionError unless so many calls have room: out of stack, a dbm would leave its files half written."""
-    if frames:
-        _make_room(frames - 1)
 
 
 class _ShelfWriter(Writer):
@@ -242,22 +199,6 @@ class _ShelfWriter(Writer):
 
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         return self._shelf.publish(self._key, chunks, self._generation)
-
-
-def _check_files(path: str) -> None:
-    """StoreError if there is a pipe or a device in the place of a file: to open one may take for ever."""
-    for ending in _ENDINGS:
-        with suppress(OSError):
-            if not stat.S_ISREG(os.stat(path + ending).st_mode):
-                raise StoreError("the shelf is not a regular file; choose another path", path + ending)
-
-
-def _is_unmade(path: str) -> bool:
-    """Tell whether there is an empty file of no kind yet: whoever made it was killed."""
-    try:
-        return os.path.getsize(path) == 0 and dbm.whichdb(path) == ""
-    except OSError:
-        return False
 
 
 def _keys(database: Database, prefix: str) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import stat
 
+from memopickle.folders import scan
 from memopickle.stores.base import Summary
-from memopickle.stores.layout import ENTRY, scan, shards
+from memopickle.stores.layout import ENTRY, shards
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

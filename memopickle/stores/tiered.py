@@ -44,16 +44,16 @@ class TieredStore(Wrapper):
     def __init__(self, *stores: Store) -> None:
         _check(stores)
         self.tiers = stores
-        self.ttl = stores[-1].ttl
+        self.ttl: int | None = stores[-1].ttl
         #: The tier that keeps objects in place of bytes, if there is one.
-        self.memory = stores[0] if isinstance(stores[0], MemoryStore) else None
+        self.memory: MemoryStore | None = stores[0] if isinstance(stores[0], MemoryStore) else None
         #: Who is about to put something there.
-        self.claims = Claims(self.memory) if self.memory is not None else None
+        self.claims: Claims | None = Claims(self.memory) if self.memory is not None else None
         others = [store for store in stores if store is not self.memory]
         #: The tiers that keep bytes.
-        self.levels = [Tier(store, None if store is stores[-1] else store.ttl) for store in others]
+        self.levels: list[Tier] = [Tier(store, None if store is stores[-1] else store.ttl) for store in others]
         #: Those of them that take any.
-        self.writable = [tier for tier in self.levels if not isinstance(tier.store, ReadOnlyStore)]
+        self.writable: list[Tier] = [tier for tier in self.levels if not isinstance(tier.store, ReadOnlyStore)]
 
     def on_eviction(self, tell: Callable[[str], object]) -> None:
         for tier in self.tiers:

@@ -89,7 +89,8 @@ class TieredLock:
     """The lock of the last tier that has one and can be reached."""
 
     def __init__(self, levels: list[Tier], key: str) -> None:
-        self.handed_over = self.waited = False
+        self.handed_over: bool = False
+        self.waited: bool = False
         self._levels = levels
         self._key = key
         self._lock: KeyLock = NoLock()

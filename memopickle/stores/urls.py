@@ -83,7 +83,7 @@ def _shown(url: str) -> str:
     """Return a URL as it may be shown in a message: whatever it is, what looks like a password stays out."""
     if not re.search("@|password|secret|token|key", url):
         return url
-    from memopickle.stores.server import masked
+    from memopickle.stores.serverurl import masked
 
     return masked(url.partition("?")[0])
 

@@ -13,8 +13,9 @@ import stat
 from contextlib import suppress
 from struct import Struct
 
-from memopickle.stores.files import APPEND_FLAGS, WRITE_FLAGS, close, keep_private, replace, write_all
-from memopickle.stores.layout import USAGE, remove_file
+from memopickle.files import APPEND_FLAGS, WRITE_FLAGS, close, keep_private, replace, write_all
+from memopickle.folders import remove_file
+from memopickle.stores.layout import USAGE
 from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

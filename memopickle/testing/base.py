@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from blake3 import blake3
 
-from memopickle.entry import Codec, Facts
+from memopickle.codec import Codec
+from memopickle.header import Facts
 from memopickle.secret import Secret
 from memopickle.serializers import PICKLE
 from memopickle.storekey import function_part, join, variant_part

@@ -6,7 +6,7 @@ from memopickle.locks import real_clock
 
 PATIENCE = 60
 
-__all__ = ["PATIENCE", "Slow", "decorated", "joined", "lead_and_join", "run", "until"]
+__all__ = ["PATIENCE", "Slow", "decorated", "joined", "lead_and_join", "run", "until", "waiting"]
 
 
 def run(main):
@@ -57,6 +57,11 @@ def joined(cache, key):
     """How many tasks have joined the flight of a key."""
     flight = cache.flights._table.get(key)
     return 0 if flight is None else len(flight._wakes)
+
+
+def waiting(cache):
+    """How many tasks have joined a flight, of whatever key."""
+    return sum(len(flight._wakes) for flight in list(cache.flights._flying))  # a copy: threads change it meanwhile
 
 
 async def lead_and_join(cache, slow, work, count, x=1):

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, StoreError
+from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, StoreError, background
 from memopickle.events import NotStored
 from tests.aio.conftest import SECRET
-from tests.aio.tasks import run, until
+from tests.aio.tasks import run, until, waiting
 
 
 class Time:
@@ -132,7 +132,9 @@ def test_a_caller_that_is_cancelled_does_not_stop_the_recomputation(cache, clock
     run(main)
 
 
-def test_a_failed_recomputation_pauses_before_the_next(cache, clock):
+def test_a_failed_recomputation_pauses_before_the_next(cache, clock, monkeypatch):
+    monkeypatch.setattr(background, "PAUSE", background.LONGEST)  # which no machine is slow enough to reach the end of
+
     async def main():
         source = Source()
         f = remembered(cache, source, ttl=10, stale_while_revalidate=60)
@@ -143,6 +145,28 @@ def test_a_failed_recomputation_pauses_before_the_next(cache, clock):
             assert await f() == [1]
             await idle(cache)
         assert source.calls == 2
+
+    run(main)
+
+
+def test_a_recomputation_given_up_as_another_process_is_at_it_does_not_count_as_a_success(tmp_path, clock):
+    async def main():
+        cache = Cache(DirectoryStore(tmp_path), secret=SECRET, clock=clock)
+        f = remembered(cache, Source(), ttl=10, stale_while_revalidate=60)
+        await f()
+        clock.now += 11
+        key = f.cache_key()
+        cache.background._failed[key] = failures = 3, 0.0  # whose pause is over
+        lock = DirectoryStore(tmp_path).lock(key)
+        assert lock.acquire(0)
+        assert await f() == [1]
+        await idle(cache)
+        assert cache.background._failed[key] == failures
+        lock.release()
+        assert await f() == [1]
+        await idle(cache)
+        assert key not in cache.background._failed
+        assert await f() == [2]
 
     run(main)
 
@@ -191,7 +215,7 @@ def test_a_recomputation_does_not_take_the_computation_that_caused_it_for_its_ow
         clock.now += 11
         task = asyncio.create_task(outer(1))
         await until(lambda: calls == ["inner", "outer", "inner"])
-        await until(lambda: any(flight._wakes for flight in cache.flights._flying))
+        await until(lambda: waiting(cache))
         gate.set()
         await task
         await idle(cache)
@@ -248,7 +272,7 @@ def test_those_who_waited_use_the_expired_value_too(cache, clock):
         clock.now += 11
         source.error, source.gate = ValueError("down"), asyncio.Event()
         tasks = [asyncio.create_task(f()) for _ in range(3)]
-        await until(lambda: sum(len(flight._wakes) for flight in cache.flights._flying) == 2)
+        await until(lambda: waiting(cache) == 2)
         source.gate.set()
         assert await asyncio.gather(*tasks) == [[1]] * 3
         assert source.calls == 2

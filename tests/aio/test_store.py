@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import sqlite3
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -229,6 +230,45 @@ def test_opening_that_fails_is_tried_again():
         store.get(KEY)
     assert store.get(KEY) is None
     assert store.clients == 2
+    store.close()
+
+
+class Exiting(DictStore):
+    """Raises SystemExit as code written for a program of its own might."""
+
+    async def aget(self, key):
+        sys.exit("as if this were the program")
+
+    async def adelete(self, key):
+        self.left_behind = asyncio.create_task(self.aget(key))
+        return False
+
+
+def test_a_coroutine_that_exits_is_a_store_error_and_the_loop_goes_on():
+    store = Exiting()
+    with pytest.raises(StoreError, match="a coroutine of Exiting raised SystemExit"):
+        store.get(KEY)
+    store.set(KEY, [b"value"], None)
+    assert store.entries == {KEY: b"value"}
+    assert store.clients == 1
+    store.close()
+    assert threads_of(store) == []
+
+
+def test_a_task_of_the_loop_that_exits_does_not_take_the_calls_under_way_along():
+    store = Exiting()
+    assert not store.delete(KEY)
+    store.set(KEY, [b"value"], None)
+    assert isinstance(store.left_behind.exception(), SystemExit)
+    assert store.entries == {KEY: b"value"}
+    store.close()
+    assert threads_of(store) == []
+
+
+def test_a_function_computes_when_a_coroutine_exits(caplog):
+    store = Exiting()
+    assert computing(Cache(store, secret=SECRET), [])(1) == [1]
+    assert "raised SystemExit" in caplog.text
     store.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from memopickle.aio import turns
 from memopickle.locks import real_clock
-from tests.aio.tasks import PATIENCE
+from tests.aio.tasks import PATIENCE, waiting
 
 trio = pytest.importorskip("trio")
 anyio = pytest.importorskip("anyio")
@@ -38,10 +38,6 @@ async def until(condition):
     while not condition():
         assert real_clock() < deadline, "it did not happen"
         await trio.lowlevel.checkpoint()
-
-
-def waiting(cache):
-    return sum(len(flight._wakes) for flight in cache.flights._flying)
 
 
 def test_many_tasks_compute_once(cache):

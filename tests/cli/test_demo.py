@@ -125,7 +125,7 @@ def test_an_unusable_folder_is_one_clear_line(memopickle, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-UNVERIFIED = "import memopickle.entry\nmemopickle.entry.same_digest = lambda one, other: True\n"
+UNVERIFIED = "import memopickle.codec\nmemopickle.codec.same_digest = lambda one, other: True\n"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import pytest
 from helpers.functions import Counted
 
 from memopickle import Secret
-from memopickle.entry import Codec, Facts
+from memopickle.codec import Codec
+from memopickle.header import Facts
 from memopickle.serializers import PICKLE
 from memopickle.testing import store_key
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memopickle import BadEntryError, BadPayloadError, BadSignatureError, Secret, UnknownFormatError
-from memopickle.entry import EXCEPTION, HEADER, SIGNED, SNAPSHOT, VALUE, Codec, Facts, pack_header, read_header
+from memopickle.codec import Codec
+from memopickle.header import EXCEPTION, HEADER, SIGNED, SNAPSHOT, VALUE, Facts, pack_header, read_header
 from memopickle.serializers import PICKLE
 from memopickle.testing import store_key
 

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memopickle import Secret, UnknownFormatError
-from memopickle.entry import EXCEPTION, HEADER, VALUE, Codec, Facts, read_header, read_metadata
+from memopickle.codec import Codec
+from memopickle.header import EXCEPTION, HEADER, VALUE, Facts, read_header, read_metadata
 from memopickle.serializers import PICKLE
 
 GOLDEN = golden.entries()

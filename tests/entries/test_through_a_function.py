@@ -14,8 +14,9 @@ from helpers.programs import WITHOUT_PRIVILEGES, run
 
 from memopickle import Cache, DirectoryStore, Secret, ShelveStore
 from memopickle.buffers import ROW
-from memopickle.entry import HEADER, Codec, Facts, read_header
+from memopickle.codec import Codec
 from memopickle.events import BadEntry, Miss, NotStored
+from memopickle.header import HEADER, Facts, read_header
 from memopickle.serializers import PICKLE
 from memopickle.testing import store_key
 

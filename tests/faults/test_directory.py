@@ -348,7 +348,7 @@ def test_42_a_rename_that_is_refused(tmp_path, code):
 
 def test_42_a_rename_that_others_hinder_is_tried_again_where_files_are_locked(tmp_path):
     """As on Windows, where a file that somebody reads can't be replaced for a moment."""
-    windows = "import os\nfrom memopickle.stores import files\nfiles.POSIX = False\n"
+    windows = "import os\nfrom memopickle import files\nfiles.POSIX = False\n"
     for times, expected in ((1, "Stored"), (3, "Stored"), (4, "NotStored")):
         prefix = inject(f"{RENAMES}:error=EACCES:when=1..{times}")
         found = outcome("report(repeated('a'))", tmp_path / str(times), first=windows, before=prefix)

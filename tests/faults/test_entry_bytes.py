@@ -13,11 +13,11 @@ from helpers.functions import Counted, reasons
 
 from memopickle import Cache, DirectoryStore, Secret
 from memopickle.buffers import ROW
+from memopickle.codec import Codec
 from memopickle.compression import ALGORITHMS
-from memopickle.entry import FORMAT, HEADER, VALUE, Codec, Facts, pack_header, read_header
 from memopickle.events import Miss
 from memopickle.expiry import NEVER
-from memopickle.header import prefix
+from memopickle.header import FORMAT, HEADER, VALUE, Facts, pack_header, prefix, read_header
 from memopickle.serializers import PICKLE
 from memopickle.signing import frame
 from tests.faults.tools import SECRET, Marking, outcome
@@ -330,8 +330,8 @@ def test_18_a_huge_buffer_in_a_table_that_is_signed(double, good, damaged, size)
 
 
 NEWER = """
-from memopickle import entry, header
-header.FORMAT = entry.FORMAT = 3  # before anything else is imported: a program of the future, in the same store
+from memopickle import header
+header.FORMAT = 3  # before anything else is imported: a program of the future, in the same store
 """
 
 
@@ -420,8 +420,7 @@ def test_21_a_compression_bomb_under_a_valid_signature_is_capped(cache, missed, 
 BOMB = """
 import pickle, resource, struct, zlib
 from memopickle import Secret
-from memopickle.entry import Facts, VALUE, pack_header, read_header
-from memopickle.header import prefix
+from memopickle.header import Facts, VALUE, pack_header, prefix, read_header
 from memopickle.signing import frame
 
 @cache.cached(compress="zlib", key=lambda letter: letter)

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from memopickle import Cache, DirectoryStore
-from memopickle.entry import EXCEPTION, VALUE, Codec, Facts
+from memopickle.codec import Codec
 from memopickle.expiry import SECOND
 from memopickle.failures import freeze
+from memopickle.header import EXCEPTION, VALUE, Facts
 from memopickle.secret import find_secrets
 from memopickle.serializers import PICKLE
 from tests.faults.tools import SECRET, Marking

@@ -58,6 +58,11 @@ class Worker:
         """Whether it has slept so often since it was told something that it must be polling for a lock."""
         return self.sleeps() > self.switches + 10
 
+    def starved(self):
+        """Seconds for which its threads could have run so far, but a busy machine had no core for them."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[1]) for task in tasks) / 1e9
+
     def close(self):
         self.process.kill()
         self.process.wait()
@@ -106,6 +111,16 @@ class Crew:
     def until_computing(self, count):
         """Wait until so many computations have begun."""
         until(lambda: len(self.log()) >= count)
+
+    def computes_after(self, death, holder, waiters):
+        """Kill the holder; return after how many seconds one of those who wait begins to compute, if it had a core."""
+        begun = len(self.log())
+        starved = sum(waiter.starved() for waiter in waiters)
+        killed = time.monotonic()
+        holder.process.send_signal(death)
+        self.until_computing(begun + 1)
+        began = float(self.log()[begun].split()[1])
+        return began - killed - (sum(waiter.starved() for waiter in waiters) - starved)
 
     def locks(self):
         return list((self.folder / "cache").rglob("*.lock"))

@@ -9,7 +9,8 @@ from contextlib import suppress
 
 from memopickle import BadEntryError, Cache, DirectoryStore, Secret, UnknownFormatError
 from memopickle.buffers import ROW
-from memopickle.entry import HEADER, Codec, Header, read_header, read_metadata
+from memopickle.codec import Codec
+from memopickle.header import HEADER, Header, read_header, read_metadata
 from memopickle.serializers import PICKLE
 from memopickle.signing import MAC_SIZE
 from memopickle.stores.layout import is_ours

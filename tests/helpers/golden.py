@@ -8,7 +8,8 @@ import pytest
 from blake3 import blake3
 
 from memopickle import Secret
-from memopickle.entry import Codec, Facts
+from memopickle.codec import Codec
+from memopickle.header import Facts
 from memopickle.serializers import PICKLE
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "formats")

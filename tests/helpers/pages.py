@@ -65,9 +65,12 @@ def texts(text, language):
     return [block.text for block in blocks(text) if block.language == language]
 
 
-def run_page(page, folder):
-    """Run what is on a page, in order, in a folder; AssertionError where it fails or prints something else."""
-    session = _Session(folder)
+def run_page(page, folder, python=None):
+    """Run what is on a page, in order, in a folder; AssertionError where it fails or prints something else.
+
+    ``python`` is the one of another environment, in which memopickle is installed; else it is this one, with this tree.
+    """
+    session = _Session(folder, python)
     found = blocks(page.read_text(encoding="utf-8"))
     for block in found:
         if block.reason is None:
@@ -77,12 +80,12 @@ def run_page(page, folder):
 
 
 class _Session:
-    def __init__(self, folder):
+    def __init__(self, folder, python):
         self.folder = folder
         self.program = ""
         #: What the parts of the program are to print, one after the other.
         self.shown = []
-        self.environment = _environment(folder)
+        self.environment = _environment(folder, python)
 
     def take(self, block):
         if block.language == "python" and block.title:
@@ -117,27 +120,35 @@ class _Session:
         return ended.stdout
 
 
-def _environment(folder):
+def _environment(folder, python):
     """Give a reader's environment: a home that is new, and the programs that he installed."""
     home = folder / "home"
-    programs = home / "bin"
-    programs.mkdir(parents=True)
-    home.chmod(0o700)  # it serves as the runtime directory too
-    for name, arguments in _PROGRAMS.items():
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
-        (programs / name).chmod(0o755)
+    home.mkdir(mode=0o700)  # it serves as the runtime directory too
+    programs = home / "bin" if python is None else Path(python).parent
+    if python is None:
+        _write_programs(programs)
     kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MEMOPICKLE_", "XDG_", "PYTEST_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MEMOPICKLE_", "XDG_", "PYTEST_", "PYTHONPATH"))
     }
-    given = {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "XDG_RUNTIME_DIR": str(home)}
     return {
         **kept,
-        **given,
-        "PYTHONPATH": str(ROOT),
+        **({"PYTHONPATH": str(ROOT)} if python is None else {}),
+        "HOME": str(home),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "XDG_RUNTIME_DIR": str(home),
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "MEMOPICKLE_CONFIG": os.devnull,
     }
+
+
+def _write_programs(folder):
+    folder.mkdir()
+    for name, arguments in _PROGRAMS.items():
+        (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        (folder / name).chmod(0o755)
 
 
 def same_output(shown, printed):

@@ -31,7 +31,9 @@ def run(program, *arguments, timeout=60, before=(), **environment):
 
 def tool(name):
     """Return the path of a program, or skip; where MEMOPICKLE_REQUIRE_TOOLS is 1, fail."""
-    path = shutil.which(name)
-    if path is None:
-        (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(f"{name} is missing")
-    return path
+    return shutil.which(name) or missing(name)
+
+
+def missing(what):
+    """Skip the test, as it needs what is not here; where MEMOPICKLE_REQUIRE_TOOLS is 1, fail."""
+    (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(f"{what} is missing")

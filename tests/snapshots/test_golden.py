@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from memopickle import BadPayloadError, PickleSerializer, signed
-from memopickle.entry import SIGNED, SNAPSHOT, read_header
+from memopickle.header import SIGNED, SNAPSHOT, read_header
 from memopickle.purpose import Purpose, needed_secrets
 from memopickle.snapshots import Snapshots
 from tests.snapshots import golden

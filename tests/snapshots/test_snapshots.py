@@ -22,7 +22,7 @@ from memopickle import (
     ShelveStore,
     StoreError,
 )
-from memopickle.entry import read_metadata
+from memopickle.header import read_metadata
 from memopickle.snapshots import Snapshots
 from memopickle.stores.layout import is_ours
 from tests.faults.tools import Marking

@@ -9,7 +9,7 @@ from helpers.functions import Counted
 from helpers.plain import PlainStore
 
 from memopickle import Cache, Store, StoreError
-from memopickle.stores.base import lock_directory
+from memopickle.stores.userfiles import lock_directory
 from memopickle.testing import store_key
 
 
@@ -45,6 +45,37 @@ def test_locks_lie_in_the_users_runtime_directory(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     assert lock_directory() == str(tmp_path / "run" / "memopickle")
     assert stat.S_IMODE(os.stat(lock_directory()).st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_a_runtime_directory_that_others_can_read_is_used_without_a_warning(tmp_path, monkeypatch, mode):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(mode)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    assert lock_directory() == str(tmp_path / "run" / "memopickle")  # pytest would make an error of a warning
+    assert stat.S_IMODE(os.stat(lock_directory()).st_mode) == 0o700
+
+
+def test_a_runtime_directory_that_others_can_write_is_passed_over(fallback, temporary, monkeypatch):
+    (temporary / "run").mkdir()
+    (temporary / "run").chmod(0o777)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(temporary / "run"))
+    assert lock_directory() == fallback
+    assert list((temporary / "run").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to another user")
+def test_another_users_runtime_directory_is_passed_over(fallback, temporary, monkeypatch):
+    (temporary / "run").mkdir(mode=0o700)
+    os.chown(temporary / "run", 12345, 12345)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(temporary / "run"))
+    assert lock_directory() == fallback
+
+
+def test_a_runtime_directory_that_is_no_absolute_path_is_passed_over(fallback, temporary, monkeypatch):
+    monkeypatch.chdir(temporary)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "run")
+    assert lock_directory() == fallback
 
 
 def test_a_lock_leaves_no_file_behind(tmp_path):

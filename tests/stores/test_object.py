@@ -11,7 +11,7 @@ from helpers.s3 import bucket, endpoint, need, proxy
 
 from memopickle import Cache, ConfigurationError, ObjectStore, StoreError
 from memopickle.events import Miss
-from memopickle.stores import bucket as buckets
+from memopickle.stores.bucketerrors import said as told
 from memopickle.testing import real_entry, store_key
 from memopickle.testing.base import NOW
 
@@ -294,9 +294,7 @@ def test_a_pickle_carries_the_url_and_the_options(store):
 
 
 def test_what_a_failed_request_says_is_one_line_without_its_address():
-    said = buckets._said(
-        RuntimeError("Generic S3 error: Error in 2ms - HTTP error: sending https://h/p?sig=abc\n\nmore")
-    )
+    said = told(RuntimeError("Generic S3 error: Error in 2ms - HTTP error: sending https://h/p?sig=abc\n\nmore"))
     assert said == "HTTP error: sending https://h/p"
 
 

@@ -24,7 +24,7 @@ from memopickle import Cache, ConfigurationError, ShelveStore, StoreError
 from memopickle.errors import LockTimeoutError
 from memopickle.events import NotStored
 from memopickle.expiry import SECOND
-from memopickle.stores.base import lock_directory
+from memopickle.stores.userfiles import lock_directory
 from memopickle.testing import store_key
 
 

@@ -172,9 +172,9 @@ def wrong() -> None:
     bare(1, True, 3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     bare.cache_contains()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Service().method("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    cached(ttl=[1])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    cached(serializer="marshal")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    cached(track_code="all")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    cached(ttl=[1])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    cached(serializer="marshal")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    cached(track_code="all")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     cached(tll=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 

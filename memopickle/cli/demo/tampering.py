@@ -6,7 +6,7 @@ import os
 import pickle
 from typing import NamedTuple
 
-from memopickle.entry import HEADER, read_header
+from memopickle.header import HEADER, read_header
 
 __all__ = ["KINDS", "Tampering", "hostile_pickle", "load_unverified", "tamper"]
 

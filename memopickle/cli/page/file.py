@@ -11,7 +11,7 @@ import click
 
 from memopickle.cli.page.document import GENERATOR
 from memopickle.cli.units import clean
-from memopickle.stores.files import READ_FLAGS, WRITE_FLAGS, close, replace, write_all
+from memopickle.files import READ_FLAGS, WRITE_FLAGS, close, replace, write_all
 
 __all__ = ["check_target", "write_page"]
 

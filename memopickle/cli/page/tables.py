@@ -10,7 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.cli import units
-from memopickle.cli.ls import readable
 from memopickle.cli.page.charts import bar
 from memopickle.cli.page.markup import Markup, element, fragment
 
@@ -60,7 +59,7 @@ def _line(titles: Sequence[str], cells: Sequence[str]) -> Markup:
 
 def function(name: str) -> Markup:
     """Write the name of a function, which may be broken where it has joints."""
-    parts = _JOINT.split(readable(name))
+    parts = _JOINT.split(units.readable(name))
     return fragment(parts[0], *chain.from_iterable((_BREAK, part) for part in parts[1:]))
 
 

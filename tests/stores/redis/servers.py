@@ -1,6 +1,9 @@
 """Real servers on this machine: started, stopped, killed, started again."""
 
+import itertools
 import os
+import random
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -15,12 +18,22 @@ __all__ = ["Cluster", "RedisServer", "free_port"]
 
 #: Seconds after which a server that should have started has not.
 PATIENCE = 60
+#: Below those that systems give to connections by themselves: a server that was killed finds its port free again.
+_PORTS = itertools.count(random.randrange(20_000, 30_000))
 
 
 def free_port():
+    """Return a port of loopback that nobody has, and that this process was not given before."""
+    return next(filter(is_free, _PORTS))
+
+
+def is_free(port):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 class RedisServer:
@@ -38,7 +51,7 @@ class RedisServer:
         return self
 
     def __exit__(self, *exception):
-        self.kill()
+        self.remove()
 
     @property
     def url(self):
@@ -72,9 +85,9 @@ class RedisServer:
             self.process.wait()
             self.process = None
 
-    def restart(self):
+    def remove(self):
         self.kill()
-        self.start()
+        shutil.rmtree(self.folder)
 
     def signal(self, number):
         os.kill(self.process.pid, number)
@@ -107,7 +120,7 @@ class Cluster:
 
     def __exit__(self, *exception):
         for node in self.nodes:
-            node.kill()
+            node.remove()
 
     @property
     def url(self):

@@ -148,7 +148,7 @@ def test_a_clear_counts_what_it_removed_among_thousands(store):
 
 def test_a_sweep_leaves_what_was_stored_after_another_clear(store, other):
     store.set(store_key("1"), [b"1"], None)
-    batches = store._sweep("", float("inf"))
+    batches = store._inventory.sweep("", float("inf"))
     other.clear()
     other.set(store_key("2"), [b"2"], None)
     list(batches)

@@ -1,0 +1,1 @@
+"""``memopickle snapshots``: the saved states of programs."""

@@ -1,0 +1,37 @@
+"""Opening the file of an entry, which is a regular file and nothing else."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from memopickle.errors import BadEntryError, StoreError
+from memopickle.files import READ_FLAGS, mode_of
+from memopickle.typed import NoReturn  # noqa: TC001  loaded all the same
+
+__all__ = ["check_regular", "open_entry_file"]
+
+
+def open_entry_file(path: str, flags: int = READ_FLAGS) -> int | None:
+    """Return the descriptor of what lies at a path, None if nothing does; BadEntryError, StoreError."""
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        _refuse(path, error)
+
+
+def check_regular(found: os.stat_result, place: str) -> None:
+    """Raise BadEntryError for a FIFO, a directory, a device."""
+    if not stat.S_ISREG(found.st_mode):
+        raise BadEntryError("not a regular file", place)
+
+
+def _refuse(path: str, error: OSError) -> NoReturn:
+    found = mode_of(path)
+    if stat.S_ISLNK(found):
+        raise BadEntryError("a symlink, which is never followed", path) from error
+    if found and not stat.S_ISREG(found):  # a socket cannot be opened at all
+        raise BadEntryError("not a regular file", path) from error
+    raise StoreError(f"cannot read the entry ({error.strerror})", path) from error
