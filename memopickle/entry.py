@@ -28,15 +28,13 @@ __all__ = ["Entry"]
 class Entry:
     """A verified entry, not yet unpickled. It keeps what was read and cuts out of it what is asked for."""
 
-    __slots__ = ("_codec", "_data", "_header", "_stored", "code", "cost", "created", "expires", "raises")
+    __slots__ = ("_codec", "_data", "_header", "_stored", "code", "created", "raises")
 
     def __init__(
         self, header: tuple[Any, ...], data: Blob, stored: Sequence[Stored], codec: Codec, raises: bool
     ) -> None:
         self._header = header
         self.created: int = header[2]
-        self.expires: int = header[3]
-        self.cost: int = header[4]
         self.code: bytes = header[5]
         self._data = data
         self._stored = stored
@@ -47,6 +45,16 @@ class Entry:
     @property
     def header(self) -> Header:
         return Header(*self._header)
+
+    @property
+    def expires(self) -> int:
+        expires: int = self._header[3]
+        return expires
+
+    @property
+    def cost(self) -> int:
+        cost: int = self._header[4]
+        return cost
 
     @property
     def facts(self) -> Facts:

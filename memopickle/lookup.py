@@ -70,12 +70,17 @@ class Lookup:
             if found is not None:
                 now = microseconds(self._clock)
                 if 0 <= now - found.created < self._end and found.code == self._code and not found.raises:
-                    return self._told(key, found, found.value(), now)
+                    value = found.value()
+                    if self._listener.wants_hits:
+                        self._tell_hit(key, found, now)
+                    return value
                 reason = self._freshness.stale(found, now)
                 if not reason or (not self._plain and self._is_overdue(found, now)):
                     value = self.load(found)
                     if value is not MISSING:
-                        return self._judged(found, self._told(key, found, value, now), now)
+                        if self._listener.wants_hits:
+                            self._tell_hit(key, found, now)
+                        return self._judged(found, value, now)
                     reason = "exception"
         except BadEntryError as error:
             reason = "bad entry"
@@ -160,11 +165,9 @@ class Lookup:
             raise BadPayloadError(f"is no stored exception ({wrong})") from wrong
         return Failure(error) if isinstance(error, self._exceptions) else MISSING
 
-    def _told(self, key: str, found: Found, value: Any, now: int) -> Any:
-        if self._listener.wants_hits:
-            age = (now - found.created) / SECOND
-            self._listener.tell(Hit(self._name, key, max(age, 0.0), found.cost / 1e9))
-        return value
+    def _tell_hit(self, key: str, found: Found, now: int) -> None:
+        age = (now - found.created) / SECOND
+        self._listener.tell(Hit(self._name, key, max(age, 0.0), found.cost / 1e9))
 
     def _judged(self, found: Found, value: Any, now: int) -> Any:
         """Return the value, as Overdue if it is to be computed anew."""

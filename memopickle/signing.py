@@ -35,7 +35,7 @@ class Mac(Protocol):
 
     key_id: bytes
 
-    def mac(self, key: Bytes = b"", head: Bytes = b"", *rest: Bytes) -> bytes:
+    def mac(self, *parts: Bytes) -> bytes:
         """Return the 32-byte code over the context and the parts, whose lengths the caller has framed."""
         ...
 
@@ -63,11 +63,9 @@ class _Blake3Mac:
         self._buffers = blake3(key=buffer_key)
         self.key_id = key_id
 
-    def mac(self, key: Bytes = b"", head: Bytes = b"", *rest: Bytes) -> bytes:
+    def mac(self, *parts: Bytes) -> bytes:
         state = self._state.copy()
-        state.update(key)
-        state.update(head)
-        for part in rest:
+        for part in parts:
             state.update(part)
         return state.digest()
 
@@ -102,8 +100,8 @@ class _HmacMac:
         self._buffers = hmac.new(buffer_key, b"", "sha256")
         self.key_id = key_id
 
-    def mac(self, key: Bytes = b"", head: Bytes = b"", *rest: Bytes) -> bytes:
-        return _hmac_over(self._state, (key, head, *rest))
+    def mac(self, *parts: Bytes) -> bytes:
+        return _hmac_over(self._state, parts)
 
     def digest(self, *parts: Bytes) -> bytes:
         return _hmac_over(self._buffers, parts)

@@ -101,7 +101,10 @@ class DirectoryStore(Store):
             make_root(self.path)
             return
         except OSError as error:
-            raise StoreError(f"cannot use the cache directory ({error.strerror})", self.path) from error
+            raise StoreError(
+                f"cannot use the cache directory ({error.strerror}); choose another path, or make it accessible",
+                self.path,
+            ) from error
         check_root(self.path, found)
 
     @property
@@ -122,7 +125,7 @@ class DirectoryStore(Store):
         return Evictor(self.path, self.max_bytes, self.max_entries)
 
     def get(self, key: str) -> Blob | None:
-        path = self.place(key)
+        path = self._places.get(key) or self._place(key)
         fd = open_entry_file(path)
         if fd is None:
             return None
