@@ -40,7 +40,7 @@ R = TypeVar("R")
 
 __all__ = ["Cache"]
 
-_guard = Guard()  # of the making of books
+_guard = Guard()  # of what is made at first use, and of the sets, which can't be iterated while a thread adds to them
 
 
 class Cache:
@@ -70,6 +70,8 @@ class Cache:
             raise ConfigurationError(f"Cache needs a store, such as DirectoryStore(path), not {store!r}")
         if not isinstance(namespace, str):
             raise ConfigurationError(f"namespace={namespace!r}: give text")
+        if not callable(clock):
+            raise ConfigurationError(f"clock={clock!r}: give a callable that returns the seconds since the epoch")
         self.store = store
         self.namespace = namespace
         self.clock = clock
@@ -86,8 +88,7 @@ class Cache:
         self._signers: list[Signer] | None = None if secret is None else find_secrets(secret)
         # Weak: a closure that was decorated and dropped must not live on for its counts.
         self._memos: WeakSet[Memo] = WeakSet()
-        #: The functions that hold on to this cache by now; the pytest plugin lets them go.
-        self.bound: WeakSet[CachedFunction[..., Any]] = WeakSet()
+        self._bound: WeakSet[CachedFunction[..., Any]] = WeakSet()
 
     def __repr__(self) -> str:
         return f"Cache({self.store!r}, namespace={self.namespace!r})"
@@ -129,7 +130,8 @@ class Cache:
 
         complete = settings.complete(function, options, self._defaults, self.store)
         memo = open_memo(self, function, complete, self._namespace_of(function))
-        self._memos.add(memo)
+        with _guard:
+            self._memos.add(memo)
         logs.log(lambda: f"settings of {memo.name}: {settings.describe(function, options, self._defaults, self.store)}")
         return memo
 
@@ -230,11 +232,21 @@ class Cache:
 
     def name_of(self, key: str) -> str:
         """Return the name of a function that was called in this process by one of its keys, else ``""``."""
-        return next((memo.name for memo in list(self._memos) if key.startswith(memo.keys.prefix)), "")
+        return next((memo.name for memo in self._all_memos() if key.startswith(memo.keys.prefix)), "")
 
     def close(self) -> None:
         """Let go of what the store holds open; it opens again when used again."""
         self.store.close()
+
+    def bind(self, function: CachedFunction[..., Any]) -> None:
+        """Note that a function holds on to this cache from now on. Internal."""
+        with _guard:
+            self._bound.add(function)
+
+    def bound(self) -> list[CachedFunction[..., Any]]:
+        """Return the functions that hold on to this cache by now; the pytest plugin lets them go. Internal."""
+        with _guard:
+            return list(self._bound)
 
     @property
     def flights(self) -> Flights:
@@ -278,7 +290,7 @@ class Cache:
             from memopickle.catalog import function_names, matches  # for those who ask
 
             # Entries tell the names; but a function whose first value is still being computed has none.
-            called = {memo.keys.prefix: memo.name for memo in list(self._memos)}
+            called = {memo.keys.prefix: memo.name for memo in self._all_memos()}
             for part, name in {**function_names(self.store, self._prefix()), **called}.items():
                 if matches(name, function):
                     yield part
@@ -289,6 +301,10 @@ class Cache:
             yield function_part(self._namespace_of(plain), readable_name(plain))
         else:
             raise ConfigurationError(f"function={function!r}: give a function or its dotted name")
+
+    def _all_memos(self) -> list[Memo]:
+        with _guard:
+            return list(self._memos)
 
     def _clear_prefix(self, prefix: str) -> int:
         # Flights first: a value published before the drop is removed by the clear, one after it isn't published.

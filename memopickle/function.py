@@ -189,7 +189,7 @@ class CachedFunction(Generic[P, R]):
     def _bind(self) -> Memo:
         cache = self._source(self) if callable(self._source) else self._source
         memo = cache.memo(self._function, self._options)
-        cache.bound.add(self)
+        cache.bind(self)
         # Two threads may both get here; all use the one that comes first. A lock could be left held by a fork.
         first: Memo = self.__dict__.setdefault("_opened", memo)
         return first

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from freezegun import freeze_time
@@ -248,3 +250,26 @@ def test_filters_of_clear_must_all_apply(cache):
         frozen.tick(11)
         assert cache.clear(older_than=60, expired=True) == 1
         assert (len(list(cache.entries(square))), forever.cache_contains(1)) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"namespace": 3}, {"on_event": 3}, {"on_event": [print, None]}, {"clock": 3}, {"secret": 3}], ids=str
+)
+def test_a_wrong_argument_is_an_error_that_names_it(wrong):
+    with pytest.raises((ConfigurationError, SecretError), match=f"{next(iter(wrong))}="):
+        Cache(MemoryStore(), **wrong)
+
+
+def test_a_function_is_found_by_name_while_threads_call_others_for_the_first_time():
+    cache = Cache(MemoryStore(), secret=SECRET)
+    kept = [cache.cached(lambda x: x, version=1) for _ in range(300)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            calls = [pool.submit(function, 1) for function in kept]
+            while not all(call.done() for call in calls):
+                assert cache.name_of("f" * 122) == ""
+    finally:
+        sys.setswitchinterval(before)
+    assert {call.result() for call in calls} == {1}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Isolation", "all_disabled"]
 
 #: What of a Cache an isolated one has of its own; namespace, defaults and hooks remain.
-_EXCHANGED = ("store", "clock", "_flights", "_background", "bound", "_book", "_signers", "_memos")
+_EXCHANGED = ("store", "clock", "_flights", "_background", "_bound", "_book", "_signers", "_memos")
 
 
 @contextmanager
@@ -100,7 +100,7 @@ class Isolation:
 def _exchanged(cache: Cache, parts: Cache) -> Iterator[None]:
     """Have a cache work with the parts of another, and all functions that use it begin anew."""
     kept = {name: cache.__dict__[name] for name in _EXCHANGED}
-    held = [(function, type(function), _holds(function)) for function in cache.bound]
+    held = [(function, type(function), _holds(function)) for function in cache.bound()]
     _let_go(cache)
     book = parts.book
     cache.__dict__.update((name, parts.__dict__[name]) for name in _EXCHANGED)
@@ -130,7 +130,7 @@ def _as_default(cache: Cache) -> Iterator[None]:
 
 
 def _let_go(cache: Cache) -> None:
-    for function in list(cache.bound):
+    for function in cache.bound():
         function._unbind()
 
 
