@@ -103,8 +103,9 @@ def tell(arguments: argparse.Namespace, versions: dict[str, str], found: Found) 
         return
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    used = "; ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
-    lines = [*rows(found), "", f"Python {platform.python_version()}; {used}."]
+    used = {LIBRARIES[name].package: version or "missing" for name, version in versions.items()}
+    machine = f"Python {platform.python_version()}; " + "; ".join(map(" ".join, used.items()))
+    lines = [*rows(found), "", f"{machine}."]
     print("\n".join(lines))
     if arguments.markdown:
         report.between_markers(Path(arguments.markdown), lines, COMMAND)

@@ -7,10 +7,10 @@ may take a minute. The libraries run with their defaults, and with their protect
 switched on: cachetools with a condition, cashews with ``lock=True``; both memory and disk of dogpile.cache and cashews
 are their dbm and disk backends.
 
-wrong value    a value came back that is not the function's own
-raises ...     an exception reached the caller
-hangs          there was no answer in time
--              a memory cache has no such case
+wrong     a value came back that is not the function's own
+raises    an exception reached the caller, which is told on stderr
+hangs     there was no answer in time
+-         a memory cache has no such case
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from suite import report
 from suite.libraries import LIBRARIES, Cashews, version
-from suite.questions import QUESTIONS, STEPS, Trial, counting
+from suite.questions import QUESTIONS, STEPS, Trial
+from suite.subjects import counting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +45,7 @@ LIMIT = 60
 class LockedCashews(Cashews):
     """With its protection against computing twice."""
 
-    options = {"ttl": "30d", "lock": True}
+    options = MappingProxyType({"ttl": "30d", "lock": True})
 
 
 def lru_cache(_folder: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -113,7 +115,7 @@ def take(library: str, folder: str, step: str) -> None:
     try:
         answer = QUESTIONS[step](trial)
     except Exception as error:
-        answer = f"raises `{type(error).__name__}`"
+        answer = f"raises {error!r}"
     print(f"answer: {answer}", flush=True)
     os._exit(0)  # what a library left running is not waited for
 
@@ -139,7 +141,10 @@ def answer(library: str, question: str) -> str:
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return "hangs"
-    return ended.stdout.rpartition("answer: ")[2].strip() or "dies"
+    verdict, _, why = ended.stdout.rpartition("answer: ")[2].strip().partition(" ")
+    if why:
+        print(f"  {question}: {why}", file=sys.stderr)
+    return verdict or "dies"
 
 
 def rows(answers: dict[str, list[str]], questions: list[str]) -> Iterator[str]:
@@ -147,7 +152,8 @@ def rows(answers: dict[str, list[str]], questions: list[str]) -> Iterator[str]:
     yield f"| case | {' | '.join(answers)} |"
     yield "|---" * (len(answers) + 1) + "|"
     for question, found in zip(questions, zip(*answers.values(), strict=True), strict=True):
-        yield f"| {QUESTIONS[question].__doc__} | {' | '.join(found)} |"
+        case = str(QUESTIONS[question].__doc__).rstrip(".")
+        yield f"| {case} | {' | '.join(found)} |"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the serializers cost and keep, next to pickle: ``python benchmarks/serializers.py [rounds]``.
+"""What the serializers cost and keep, next to pickle: ``python benchmarks/serializers.py [--rounds N]``.
 
 Prints two tables. The first: size, and time to encode and decode, as ratios to pickle in the same run; the serializers
 take turns within each round, and the best round counts. The second: what comes back of each kind of value, which is
@@ -14,7 +14,6 @@ import decimal
 import gc
 import http
 import math
-import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -157,8 +156,11 @@ def print_table(first: str, rows: dict[str, list[str]]) -> None:
     print()
 
 
-def main(rounds: int) -> None:
+def main() -> None:
     """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
     rows = {}
     for name, value in {**DATA, **MORE}.items():
         found = costs(value, rounds)
@@ -172,4 +174,4 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main()

@@ -67,11 +67,11 @@ class Caller:
             return self.process.communicate()[0].splitlines()
 
 
-def hit_cost(server: RedisServer) -> dict[str, float]:
+def hit_cost(server: RedisServer, libraries: list[str]) -> dict[str, float]:
     """Return the microseconds of a hit, the best of some rounds, the libraries in turn."""
     with server.client as client:
         client.set("plain", b"x" * 200)
-        functions = {name: make(server.port, lambda number: {"number": number}) for name, make in LIBRARIES.items()}
+        functions = {name: LIBRARIES[name](server.port, lambda number: {"number": number}) for name in libraries}
         best = dict.fromkeys(["GET alone", *functions], float("inf"))
         for _ in range(ROUNDS):
             best["GET alone"] = min(best["GET alone"], _timed(lambda: [client.get("plain") for _ in range(HITS)]))
@@ -114,21 +114,21 @@ def down(library: str, port: int) -> str:
     return f"{seconds[0]:.3f}, then at most {max(seconds[1:]):.4f}: {outcome}"  # the first one imports a client too
 
 
-def compare() -> None:
+def compare(libraries: list[str]) -> None:
     """Print the comparison."""
     with RedisServer(tcp=True) as server:
-        hits = hit_cost(server)
-        computed = {name: cold(server, name) for name in LIBRARIES}
-        gone = {name: down(name, free_port()) for name in LIBRARIES}
+        hits = hit_cost(server, libraries)
+        computed = {name: cold(server, name) for name in libraries}
+        gone = {name: down(name, free_port()) for name in libraries}
         server.signal(signal.SIGSTOP)
-        hung = {name: down(name, server.port) for name in LIBRARIES}
+        hung = {name: down(name, server.port) for name in libraries}
     print(
         "| library | hit, µs | of a GET | computations, 4 processes"
         " | server down, s per call | server hangs, s per call |"
     )
     print("|---|--:|--:|--:|---|---|")
     print(f"| `GET` of redis-py | {hits['GET alone']:.0f} | 1.0 | | | |")
-    for name in LIBRARIES:
+    for name in libraries:
         ratio = hits[name] / hits["GET alone"]
         print(f"| {name} | {hits[name]:.0f} | {ratio:.1f} | {computed[name]} | {gone[name]} | {hung[name]} |")
 
@@ -153,6 +153,7 @@ def storm(seconds: float) -> None:
 def main() -> None:
     """Do what the options say."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", default=list(LIBRARIES), choices=list(LIBRARIES), help="these libraries")
     parser.add_argument("--storm", type=float, metavar="SECONDS")
     parser.add_argument("--scale", action="store_true")
     arguments = parser.parse_args()
@@ -162,7 +163,7 @@ def main() -> None:
         with RedisServer() as server:
             servers.scale.measure(server)
     else:
-        compare()
+        compare(arguments.only)
 
 
 if __name__ == "__main__":

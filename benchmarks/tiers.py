@@ -1,13 +1,13 @@
 """What a hit in the memory tier of a TieredStore costs, against the same hit in a MemoryStore alone.
 
-    python benchmarks/tiers.py [rounds]
+    python benchmarks/tiers.py [--rounds N]
 
 Both are timed in turn in one process, so that only their ratio means something. It must stay below 1.2.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
@@ -44,8 +44,11 @@ def seconds(function: Callable[[int], Any]) -> float:
     return (time.perf_counter() - started) / CALLS
 
 
-def main(rounds: int) -> None:
+def main() -> None:
     """Print a line for each kind of value and memory tier."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=60)
+    rounds = parser.parse_args().rounds
     print("value            tier's ttl    memory alone    memory tier    ratio (best of each)")
     with tempfile.TemporaryDirectory() as folder:
         for name, value in VALUES.items():
@@ -58,4 +61,4 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 60)
+    main()

@@ -29,11 +29,17 @@ CALLS = {
             "BadPayloadError", "UnknownFormatError", "UsageError", "ClickException", "BadParameter",
         )
     },
+    "ServerDownError": ("StoreError", 0),
+    "UnstorableError": ("UnstorableError", 0),
+    "error_class": ("StoreError", 0),  # in snapshots: that of the newest that was refused, or StoreError
     "UnavailableError": ("warning", 0),
     "warn_once": ("warning", 1),
+    "warn": ("warning", 0),
     "UnkeyableError": ("UnkeyableError", 2),
     "refuse": ("UnkeyableError", 1),
     "_tell": ("warning", 2),
+    "_sentence": ("warning", 0),
+    "_refuse": ("ConfigurationError", 3),
 }  # fmt: skip
 #: Not told to users: the demonstration, and the suite for tests of stores.
 ELSEWHERE = ("cli/demo/*", "testing/*")
@@ -59,7 +65,10 @@ def messages():
 
 
 def messages_of(tree, module):
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    known = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            known[node.targets[0].id] = node.value
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -67,7 +76,7 @@ def messages_of(tree, module):
         if not kind:
             continue
         said = argument(node, place)
-        for text in texts(said, functions):
+        for text in texts(said, known):
             if len(re.sub(r"\W", "", text)) > 3:  # more than a frame around somebody else's text  # noqa: PLR2004
                 yield Message(kind, module, text)
 
@@ -78,16 +87,19 @@ def argument(call, place):
     return next((word.value for word in call.keywords if word.arg in {"message", "reason"}), None)
 
 
-def texts(node, functions):
+def texts(node, known):
     """Return what an expression may say: of a function's call what that returns, of a choice both sides."""
-    if isinstance(node, ast.Call) and getattr(node.func, "id", None) in functions:
-        returned = (one.value for one in ast.walk(functions[node.func.id]) if isinstance(one, ast.Return))
+    called = known.get(node.func.id) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+    if isinstance(called, ast.FunctionDef):
+        returned = (one.value for one in ast.walk(called) if isinstance(one, ast.Return))
         return [text for value in returned for text in texts(value, {})]
+    if isinstance(node, ast.Name):
+        return texts(known.get(node.id), {})
     if isinstance(node, ast.IfExp):
-        return [*texts(node.body, functions), *texts(node.orelse, functions)]
+        return [*texts(node.body, known), *texts(node.orelse, known)]
     if isinstance(node, ast.JoinedStr):
         parts = [part.value if isinstance(part, ast.Constant) else _ANY for part in node.values]
-        return ["".join(parts)]
+        return [re.sub(f"{_ANY}+", _ANY, "".join(parts))]
     return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memopickle.codec import UNKNOWN_SECRET, Codec
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
-from memopickle.header import SNAPSHOT, read_header, read_metadata
+from memopickle.header import FORMAT, SNAPSHOT, format_of, read_header, read_metadata
 from memopickle.serializers import PICKLE, NameOnly
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class Auditor:
                 return Checked(key, State.UNKNOWN_SECRET, UNKNOWN_SECRET)
             entry = self.codec(data).verify(key, data)
         except UnknownFormatError as error:
-            ours = error.message.startswith("entry format")
-            return Checked(key, State.UNKNOWN_FORMAT if ours else State.DAMAGED, error.message)
+            others = format_of(data) not in (None, FORMAT)
+            return Checked(key, State.UNKNOWN_FORMAT if others else State.DAMAGED, error.message)
         except BadEntryError as error:
             return Checked(key, State.DAMAGED, error.message)
         return Checked(key, State.GOOD, "", data, entry)

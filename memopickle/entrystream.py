@@ -1,15 +1,11 @@
-"""Entries in files: several one after another, each read once from its beginning to its end, and files made whole."""
+"""Entries in open files: several one after another, each read once from its beginning to its end."""
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memopickle.buffers import ROW, Source, end_of
 from memopickle.errors import BadSignatureError
-from memopickle.files import WRITE_FLAGS, close, keep_private, replace, write_all
-from memopickle.folders import remove_file
 from memopickle.header import HEADER, read_header
 from memopickle.pages import fresh_memory
 from memopickle.signing import MAC_SIZE
@@ -19,7 +15,7 @@ if TYPE_CHECKING:
 
     Blob = bytes | bytearray | memoryview
 
-__all__ = ["Readable", "Writable", "read_entry", "write_pieces", "write_whole"]
+__all__ = ["Readable", "Writable", "read_entry", "write_pieces"]
 
 #: What is read at a time while a length is only claimed: no memory is taken for what is not there.
 _STEP = 1 << 20
@@ -81,45 +77,6 @@ def write_pieces(file: Writable, pieces: Iterable[Blob]) -> None:
         while rest:
             count = file.write(rest)
             rest = rest[count if isinstance(count, int) else len(rest) :]
-
-
-def write_whole(path: str, pieces: Iterable[Blob], durable: bool) -> None:
-    """Put a file of mode 0600 at ``path``, whole or not at all, in place of what is there; OSError.
-
-    ``durable``: flush it to the disk before it is seen, and then its name.
-    """
-    folder = os.path.dirname(path) or os.curdir
-    temporary = os.path.join(folder, f".mpk-{os.urandom(8).hex()}.tmp")
-    fd = os.open(temporary, WRITE_FLAGS, 0o600)
-    try:
-        _fill(fd, pieces, durable)
-        replace(temporary, path, None)
-    except BaseException:
-        with suppress(OSError):
-            remove_file(temporary)
-        raise
-    if durable:
-        _flush_directory(folder)
-
-
-def _fill(fd: int, pieces: Iterable[Blob], durable: bool) -> None:
-    try:
-        keep_private(fd)
-        write_all(fd, pieces)
-        if durable:
-            os.fsync(fd)
-    finally:
-        close(fd)
-
-
-def _flush_directory(path: str) -> None:
-    if not hasattr(os, "O_DIRECTORY"):  # Windows can't
-        return
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        close(fd)
 
 
 def _claimed(file: Readable, size: int) -> bytearray:

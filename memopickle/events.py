@@ -6,6 +6,7 @@ An event is built only where a hook is registered. ``function`` is the readable 
 
 from __future__ import annotations
 
+from memopickle.errors import ConfigurationError
 from memopickle.notices import warn_once
 from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,26 +95,37 @@ def teller(hooks: Any) -> Callable[[Event], None] | None:
     if hooks is None:
         return None
     several = tuple(hooks) if isinstance(hooks, list | tuple) else (hooks,)
+    if not all(map(callable, several)):
+        raise ConfigurationError(f"on_event={hooks!r}: give a callable of the event, or several")
+    return _Teller(several)
 
-    from threading import local  # where there are hooks
 
-    telling = local()
+class _Teller:
+    """Tells an event to every hook, unless a hook has caused it."""
 
-    def tell(event: Event) -> None:
+    def __init__(self, hooks: tuple[Callable[[Event], object], ...]) -> None:
+        from threading import local  # where there are hooks
+
+        self._hooks = hooks
+        self._thread = local()
+
+    def __call__(self, event: Event) -> None:
         # A hook that calls a cached function is not told what it causes itself: that would never end.
-        if getattr(telling, "now", False):
+        if getattr(self._thread, "tells", False):
             return
-        telling.now = True
+        self._thread.tells = True
         try:
-            tell_all(event)
+            for hook in self._hooks:
+                _tell(hook, event)
         finally:
-            telling.now = False
+            self._thread.tells = False
 
-    def tell_all(event: Event) -> None:
-        for hook in several:
-            try:
-                hook(event)
-            except Exception as error:  # noqa: BLE001  a hook must not cost the caller the result
-                warn_once(("hook", id(hook)), f"the event hook {hook!r} failed ({type(error).__name__}: {error})")
 
-    return tell
+def _tell(hook: Callable[[Event], object], event: Event) -> None:
+    try:
+        hook(event)
+    except Exception as error:  # noqa: BLE001  a hook must not cost the caller the result
+        warn_once(
+            ("hook", id(hook)),
+            f"the event hook {hook!r} failed ({type(error).__name__}: {error}); mend it: it is called all the same",
+        )

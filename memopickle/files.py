@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from functools import partial
 
+from memopickle.errors import ConfigurationError
 from memopickle.pages import LARGE, fresh_memory
 from memopickle.typed import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ __all__ = [
     "byte_count",
     "close",
     "file_time",
+    "full_path",
     "is_directory",
     "keep_private",
     "make_directories",
@@ -65,6 +67,14 @@ def _pick_file_clock() -> Callable[[], int]:
 
 #: The nanoseconds since the epoch by the clock that dates files, which is not that of a cache.
 file_time: Callable[[], int] = _pick_file_clock()
+
+
+def full_path(path: str | os.PathLike[str], what: str) -> str:
+    """Return a path that a user gave, absolute and without ``~``; ConfigurationError for what is none."""
+    text = os.fspath(path) if hasattr(path, "__fspath__") else path
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ConfigurationError(f"path={path!r}: give the {what} as text that is not empty, or as a Path")
+    return os.path.abspath(os.path.expanduser(text))
 
 
 def mode_of(path: str) -> int:

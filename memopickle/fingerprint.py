@@ -71,7 +71,7 @@ def fingerprint(
 
     """
     if track_code not in _MODES:
-        raise ConfigurationError(f"track_code={track_code!r}: it is one of {', '.join(map(repr, _MODES))}")
+        raise ConfigurationError(f"track_code={track_code!r}: choose one of {', '.join(map(repr, _MODES))}")
     identity = Identity(function, with_code=track_code != "off")
     name = readable_name(function)
     parts = {name: framed(b"F", b"".join(identity.codes))} if identity.codes else {}
@@ -122,7 +122,10 @@ def _content(label: str, path: str | bytes) -> bytes:
             while chunk := file.read(_CHUNK):
                 hasher.update(chunk)
     except OSError as error:
-        raise ConfigurationError(f"{label}: cannot read the file {os.fsdecode(path)} ({error.strerror})") from error
+        raise ConfigurationError(
+            f"{label}: cannot read the file {os.fsdecode(path)} ({error.strerror}); "
+            "name one that is there, or leave it out"
+        ) from error
     return hasher.digest()
 
 

@@ -44,6 +44,7 @@ __all__ = [
     "Facts",
     "Header",
     "check_format",
+    "format_of",
     "pack_header",
     "prefix",
     "read_header",
@@ -126,12 +127,18 @@ def read_header(data: Blob) -> Header:
     return Header(*HEADER.unpack_from(data))
 
 
+def format_of(data: Blob) -> int | None:
+    """Return the number of the entry format that bytes begin with, unverified; None for what is no entry."""
+    magic, found, _, _ = _PREFIX.unpack_from(data) if len(data) >= PREFIX_SIZE else (b"", 0, 0, 0)
+    return found if magic == MAGIC else None
+
+
 def check_format(data: Blob) -> None:
     """Raise UnknownFormatError unless the bytes begin as an entry of this format does."""
     if len(data) < HEADER.size:
         raise UnknownFormatError(f"only {len(data)} bytes, which is no entry")
-    magic, found, _, _ = _PREFIX.unpack_from(data)
-    if magic != MAGIC:
+    found = format_of(data)
+    if found is None:
         raise UnknownFormatError("this is not an entry")
     if found != FORMAT:
         raise UnknownFormatError(f"entry format {found}; this version reads format {FORMAT}")

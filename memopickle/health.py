@@ -15,8 +15,9 @@ from memopickle.errors import MemopickleError, StoreError
 from memopickle.expiry import SECOND, SKEW, wall_clock
 from memopickle.files import POSIX, WRITE_FLAGS
 from memopickle.folders import remove_file
+from memopickle.header import FORMAT, format_of
 from memopickle.mounts import file_system
-from memopickle.rotation import key_id
+from memopickle.rotation import head_of, key_id
 from memopickle.secretfile import secret_source
 from memopickle.stores.directory import DirectoryStore
 from memopickle.stores.userfiles import lock_directory
@@ -137,7 +138,14 @@ def _unknown(store: Store, keys: list[str]) -> Iterator[Finding]:
         known = {signer.key_id for signer in source.signers()}
     except MemopickleError:
         return  # told under "secret"
-    count = sum(key_id(store, key) not in known for key in keys)
+    heads = [head_of(store, key) for key in keys]
+    others = sum(format_of(head) not in (None, FORMAT) for head in heads)
+    if others:
+        yield Finding(
+            "entries", NOTE, f"{others} of {len(keys)} have the entry format of another version, and are not used here",
+            "clear them once no program of that version uses them; until then they harm nothing",
+        )  # fmt: skip
+    count = sum(key_id(head) not in known for head in heads) - others
     if count:
         yield Finding(
             "entries", WRONG, f"{count} of {len(keys)} are damaged, or signed with a secret not configured here",

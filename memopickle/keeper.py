@@ -129,7 +129,7 @@ class Keeper:
             reason = f"{type(error).__name__}, which has no text"
             error = RuntimeError(reason)
         self._tell(key, reason)
-        self._trouble.unwritable(key, error)
+        self._trouble.unwritable(error)
 
     def _tell(self, key: str, reason: str) -> None:
         self._listener.tell(NotStored(self._name, key, reason))

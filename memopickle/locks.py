@@ -186,7 +186,9 @@ def locked_file(path: str, patience: float) -> Iterator[None]:
         if file.is_mine():
             raise LockTimeoutError("this thread holds the lock itself", path)
         if not polled(taken, patience, _FILE_POLL):
-            raise LockTimeoutError(f"another process held the lock for {patience} seconds", path)
+            raise LockTimeoutError(
+                f"another process held the lock for {patience} seconds; if it is stopped, end it", path
+            )
     try:
         yield
     finally:

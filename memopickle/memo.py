@@ -120,7 +120,7 @@ class Memo:
         try:
             runner = self.runner
         except (ImportError, OSError) as error:  # no descriptors left to import what a miss needs
-            self.context.trouble.unwritable(call.key, error)
+            self.context.trouble.unwritable(error)
             return self._plain(call.args, call.kwargs)
         return runner.missed(call) if found is MISSING else runner.special(found, call)
 

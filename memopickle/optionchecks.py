@@ -49,8 +49,13 @@ def _check_choice(name: str, value: object) -> object:
     return value
 
 
+def _several(value: Any, one: type) -> tuple[Any, ...]:
+    """Return several values, or one by itself, as a tuple; what is neither is alone in it, for the check to refuse."""
+    return tuple(value) if hasattr(value, "__iter__") and not isinstance(value, one) else (value,)
+
+
 def _check_ignore(value: Any) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value)
+    names = _several(value, str)
     if not all(isinstance(name, str) for name in names):
         raise ConfigurationError(f"ignore={value!r}: give the names of parameters")
     return names
@@ -101,7 +106,8 @@ def _check_serializer(value: Any) -> str | PickleSerializer | UserSerializer:
 
 
 def _check_migrate(value: Any) -> dict[int, Callable[[Any], object]]:
-    steps = {} if value is None else dict(value)
+    given = {} if value is None else value
+    steps: dict[Any, Any] = dict(given) if hasattr(given, "keys") else {"": given}
     if not all(type(step) is int and callable(steps[step]) for step in steps):
         raise ConfigurationError(f"migrate={value!r}: give {{1: f}}, where f makes a value of version 2 of one of 1")
     return steps
@@ -114,7 +120,7 @@ def _check_store_if(value: object) -> object:
 
 
 def _check_exceptions(value: Any) -> tuple[type[Exception], ...]:
-    kinds = (value,) if isinstance(value, type) else tuple(value)
+    kinds = _several(value, type)
     if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
         raise ConfigurationError(
             f"exceptions={value!r}: give classes of exceptions; those outside Exception, such as KeyboardInterrupt, "

@@ -66,7 +66,8 @@ def _named_file(path: str) -> ProjectFile:
         data, doubt = _read(path, named=True)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot read the settings file {path}, which MEMOPICKLE_CONFIG names ({error.strerror})"
+            f"cannot read the settings file {path}, which MEMOPICKLE_CONFIG names ({error.strerror}); "
+            "name one that you can read"
         ) from error
     if doubt:
         raise ConfigurationError(f"the settings file {path}, which MEMOPICKLE_CONFIG names, is not used: {doubt}")
@@ -90,9 +91,9 @@ def _read(path: str, named: bool) -> tuple[bytes, str]:
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            return b"", "it is not a regular file"
+            return b"", "it is not a regular file; name one with MEMOPICKLE_CONFIG"
         if found.st_size > _MAX_SIZE:
-            return b"", f"it is larger than {_MAX_SIZE} bytes"
+            return b"", f"it is larger than {_MAX_SIZE} bytes; keep the settings in one of their own, memopickle.toml"
         return bytes(read_rest(fd, found.st_size)), _doubt(path, found, named)
     finally:
         close(fd)
@@ -134,4 +135,4 @@ def _decode(path: str, data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{path}, line {line}: not UTF-8, as a TOML file must be") from None
+        raise ConfigurationError(f"{path}, line {line}: not UTF-8, as a TOML file must be; save it so") from None

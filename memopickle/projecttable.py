@@ -144,7 +144,7 @@ def read_table(file: ProjectFile) -> ProjectTable | None:
     if table is None:
         return None
     if not isinstance(table, dict):
-        raise ConfigurationError(f"{file.path}: [tool.memopickle] must be a table")
+        raise ConfigurationError(f"{file.path}: [tool.memopickle] must be a table; write the settings below that line")
     return ProjectTable(file, table)
 
 

@@ -13,11 +13,11 @@ from memopickle.locks import take
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from memopickle.entry import Entry
+    from memopickle.entry import Blob, Entry
     from memopickle.signing import Signer
     from memopickle.stores.base import Store, Writer
 
-__all__ = ["BUSY", "CURRENT", "RESIGNED", "Resigner", "key_id"]
+__all__ = ["BUSY", "CURRENT", "RESIGNED", "Resigner", "head_of", "key_id"]
 
 RESIGNED = "re-signed"
 #: It was signed with the first secret before.
@@ -40,7 +40,7 @@ class Resigner:
 
     def resign(self, key: str) -> Checked:
         """Sign one entry anew; the state is RESIGNED, CURRENT, BUSY, or why it can't be."""
-        if key_id(self._store, key) == self._current:
+        if key_id(head_of(self._store, key)) == self._current:
             return Checked(key, CURRENT)
         # Who computes this key holds its lock, and replaces the entry when done.
         lock, ours = take(self._store.lock, key, 0)
@@ -66,10 +66,17 @@ class Resigner:
         return writer.publish(chunks, None if entry.expires == NEVER else entry.expires / SECOND)
 
 
-def key_id(store: Store, key: str) -> bytes:
-    """Return which secret an entry says it was signed with, unverified; ``b""`` where its head can't be read."""
+def head_of(store: Store, key: str) -> Blob:
+    """Return the bytes of an entry's header, ``b""`` where there are none to read."""
     try:
-        head = store.head(key, HEADER.size)
-        return b"" if head is None else read_header(head).key_id
+        return store.head(key, HEADER.size) or b""
     except (BadEntryError, OSError):
+        return b""
+
+
+def key_id(head: Blob) -> bytes:
+    """Return which secret an entry says it was signed with, unverified; ``b""`` for what is no entry."""
+    try:
+        return read_header(head).key_id
+    except BadEntryError:
         return b""

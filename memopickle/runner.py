@@ -106,7 +106,7 @@ class Runner(Steps):
         try:
             lock, ours = take(self._store.lock, flight.key, limit)
         except Exception as error:  # noqa: BLE001  without a lock the work may be done twice, but it is done
-            self._unlockable(flight, error)
+            self._trouble.unlockable(error)
             return True
         if ours:
             flight.lock = lock

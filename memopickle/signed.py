@@ -20,7 +20,7 @@ import os
 import pickle
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from memopickle.entrystream import read_entry, write_pieces, write_whole
+from memopickle.entrystream import read_entry, write_pieces
 from memopickle.errors import BadEntryError, BadSignatureError, ConfigurationError, UnknownFormatError
 from memopickle.expiry import microseconds, wall_clock
 from memopickle.formats import open_serializer
@@ -29,6 +29,7 @@ from memopickle.optionchecks import check_option
 from memopickle.pages import LARGE, copied
 from memopickle.pickling import PROTOCOL
 from memopickle.purpose import Purpose, needed_secrets
+from memopickle.replacing import replace_file
 from memopickle.serializers import PICKLE
 from memopickle.signing import make_signer
 
@@ -82,7 +83,7 @@ def dump(
     purpose = _purpose(needed_secrets(secret), _writing(serializer, protocol), name)
     pieces = _encoded(purpose, obj, name, compress)
     if isinstance(file, str | os.PathLike):
-        write_whole(os.fspath(file), pieces, durable)
+        replace_file(os.fspath(file), pieces, durable=durable)
     else:
         write_pieces(file, pieces)
 

@@ -98,9 +98,6 @@ class Steps:
         """Return what a flight that ended without an exception to share has left, MISSING for nothing."""
         return self._lookup.fallback(call.key) if flight.failed else self._lookup.value(call.key, QUIET)
 
-    def _unlockable(self, flight: Flight, error: Exception) -> None:
-        self._trouble.unlockable(flight.key, error)
-
     def _waited(self, key: str, started: float, ended: bool) -> None:
         self._listener.tell(LockWait(self._name, key, real_clock() - started, ended))
 

@@ -37,14 +37,14 @@ class Trouble:
         self._unread = self._topic("read", error)
         self._tell(self._unread, error, f"could not look up {self._function} at {place}")
 
-    def unwritable(self, key: str, error: Exception) -> None:
+    def unwritable(self, error: Exception) -> None:
         """Report a result that could not be stored; once per function and kind of failure."""
         self._unlocked = ""
-        self._tell(self._topic("write", error), error, f"could not store a result of {self._function}")
+        self._tell(self._topic("write", error), error, f"could not store a result of {self._function}{_at(error)}")
 
-    def unlockable(self, key: str, error: Exception) -> None:
+    def unlockable(self, error: Exception) -> None:
         """Report that the lock between processes can't be taken; the work may be done twice."""
-        what = f"could not lock for {self._function}, so it may be computed twice"
+        what = f"could not lock for {self._function}{_at(error)}, so it may be computed twice"
         if self._raise:
             raise _as_ours(error, what) from error
         self._unlocked = _sentence(what, error)
@@ -73,6 +73,10 @@ class Trouble:
 
 def _sentence(what: str, error: Exception) -> str:
     return f"{what}: {_reason(error)}; the function's own result is used"
+
+
+def _at(error: Exception) -> str:
+    return f" at {error.place}" if isinstance(error, StoreError) and error.place else ""
 
 
 def _reason(error: Exception) -> str:

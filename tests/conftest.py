@@ -8,15 +8,19 @@ from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("memopickle.testing")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # for helpers
+# Several tests at once share the cores already: threads of libraries that spin on them beside take ten times as long.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # read when NumPy and scikit-learn are imported
 
 from memopickle import Cache, DirectoryStore, config, notices, stats  # noqa: E402
 from memopickle import settings as project_settings  # noqa: E402
 
-# No example is too slow and nothing is kept: what fails on one machine must fail on the next.
+# No example is too slow and nothing is kept or drawn by chance: what fails on one machine must fail on the next.
+# MEMOPICKLE_RANDOM=1 in the environment draws other examples each time.
 settings.register_profile(
     "memopickle",
     deadline=None,
     database=None,
+    derandomize=os.environ.get("MEMOPICKLE_RANDOM") != "1",
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

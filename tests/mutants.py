@@ -643,7 +643,7 @@ MUTANTS = [
     ),
     Mutant(
         "what is no file is neither counted nor evicted",
-        "stores/eviction.py",
+        "stores/look.py",
         "if FUNCTION.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)",
         "if FUNCTION.fullmatch(entry.name)",
         LIMITS + "what_lies_behind_links_is_not_evicted",
@@ -664,10 +664,24 @@ MUTANTS = [
     ),
     Mutant(
         "times from the future are the oldest",
-        "stores/eviction.py",
-        "found.append((used <= latest,",
-        "found.append((True,",
+        "stores/look.py",
+        "entries.append((used <= latest,",
+        "entries.append((True,",
         LIMITS + "times_from_the_future_make_nothing_immortal_and_change_no_answer",
+    ),
+    Mutant(
+        "what changes while a slice is looked at is counted",
+        "stores/look.py",
+        "entries += now[0] - self._known[0]",
+        "pass",
+        LIMITS + "what_changes_while_a_slice_is_looked_at_is_counted",
+    ),
+    Mutant(
+        "a long account is read to its end",
+        "stores/usage.py",
+        "self.behind = len(data) == _MOST",
+        "self.behind = False",
+        LIMITS + "a_very_long_account_is_read_a_part_at_a_time_and_loses_nothing",
     ),
     Mutant(
         "a shelf's late value is kept out",
@@ -681,6 +695,13 @@ MUTANTS = [
         "stores/userfiles.py",
         " and not (POSIX and found.st_mode & 0o022)",
         "",
+        "stores/test_base.py",
+    ),
+    Mutant(
+        "nobody else can replace a directory for locks",
+        "stores/userfiles.py",
+        "for one in (*above, path)",
+        "for one in (path,)",
         "stores/test_base.py",
     ),
 ]

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from blake3 import blake3
 from helpers.functions import Counted, count
+from helpers.needed import need
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ MEGABYTE = 1 << 20
 
 @pytest.fixture(params=MODULES)
 def name(request):
-    pytest.importorskip(MODULES[request.param])
+    need(MODULES[request.param])
     return request.param
 
 
@@ -174,7 +175,7 @@ def test_a_compressed_result_comes_back(cache, events, name):
 
 
 def test_compressed_arrays_come_back_writable(cache, name):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     zeros = Counted(cache, numpy.zeros, compress=name)
     for _ in range(3):
         found = zeros(100_000)

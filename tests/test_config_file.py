@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.needed import need
 
 from memopickle import (
     Cache,
@@ -271,7 +272,7 @@ class TestWhomItIsBelieved:
         self.expect_ignored(memory, caplog, "chmod go-w")
 
     def test_one_that_only_the_users_private_group_can_write_is_believed(self, write, memory):
-        grp, pwd = pytest.importorskip("grp"), pytest.importorskip("pwd")
+        grp, pwd = need("grp"), need("pwd")
         me, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(os.getegid())
         if group.gr_name != me.pw_name or set(group.gr_mem) - {me.pw_name}:
             pytest.skip("this user has no private group")
@@ -339,6 +340,11 @@ class TestErrors:
             memory.cached(double)(1)
         assert str(caught.value).startswith(f"{path}, line {line}: ")
         assert reason in str(caught.value)
+
+    def test_what_is_no_table_is_told(self, write, memory):
+        path = write("[tool]\nmemopickle = 1\n")
+        with pytest.raises(ConfigurationError, match=rf"{path}: \[tool\.memopickle\] must be a table"):
+            memory.cached(double)(1)
 
     def test_a_file_that_is_no_toml_names_the_line(self, write, memory):
         path = write("[tool.memopickle]\nttl = \n")

@@ -1,5 +1,6 @@
 """What a decorated function is and does."""
 
+import fractions
 import functools
 import inspect
 import math
@@ -15,6 +16,7 @@ from memopickle import (
     ConfigurationError,
     DirectoryStore,
     MemoryStore,
+    PickleSerializer,
     StoreError,
     UnkeyableError,
     cached,
@@ -310,6 +312,32 @@ class TestMethods:
         assert hash(account.plain) == hash(account.plain)
         assert pickle.loads(pickle.dumps(account.plain))(1) == ("x", 1)
 
+    def test_a_bound_method_equals_nothing_else(self):
+        account = Account("x")
+        assert account.plain != Account("x").plain
+        assert account.plain != Account.plain
+        assert account.plain != account
+
+    def test_a_bound_method_says_whose_it_is(self):
+        account = Account("x")
+        assert repr(account) in repr(account.plain)
+        assert account.plain.cache_parameters() == Account.plain.cache_parameters()
+
+    def test_what_wants_to_know_its_name_in_a_class_is_told(self):
+        class Told:
+            def __call__(self, x):
+                return x
+
+            def __set_name__(self, owner, name):
+                self.place = owner, name
+
+        told = Told()
+
+        class Holder:
+            member = cached(told, store=MemoryStore())
+
+        assert told.place == (Holder, "member")
+
     def test_the_signature_of_a_bound_method_is_without_self(self):
         assert str(inspect.signature(Account("x").plain)) == "(x)"
 
@@ -378,6 +406,14 @@ class TestTheObject:
         entry = function.cache_peek(1)
         assert (entry.value, entry.key, entry.expires - entry.created) == (-1, function.cache_key(1), pytest.approx(60))
         assert function.cache_info()[:2] == (0, 1)
+
+    def test_peek_at_what_may_not_be_loaded_is_none_and_told(self, tmp_path, secret, events):
+        cache = Cache(DirectoryStore(tmp_path), secret=secret, on_event=events.append)
+        function = cache.cached(undecorated)
+        function.cache_set(fractions.Fraction(1, 3), 1)
+        strict = cache.cached(undecorated, serializer=PickleSerializer(allowed=[]))
+        assert strict.cache_peek(1) is None
+        assert "fractions" in events[-1].reason
 
     def test_set_stores_a_value_that_calls_then_return(self, cache):
         function = cache.cached(undecorated)
@@ -459,6 +495,9 @@ class TestOptions:
             ({"ttl": "soon"}, "'soon'"),
             ({"ignore": ("verbos",)}, "'verbos'.*it has x"),
             ({"ignore": (1,)}, "names of parameters"),
+            ({"ignore": 1}, "names of parameters"),
+            ({"exceptions": None}, "exceptions=None"),
+            ({"migrate": [1]}, "migrate="),
             ({"key": 3}, "key=3"),
             ({"version": 1.5}, "version=1.5"),
             ({"track_code": "all"}, "'function', 'deep', 'off'"),

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from freezegun import freeze_time
+from helpers.needed import need
 
 from memopickle import Cache, DirectoryStore, MemoryStore, cached, disabled
 
-cachetools = pytest.importorskip("cachetools")
-cachier = pytest.importorskip("cachier")
-diskcache = pytest.importorskip("diskcache")
-joblib = pytest.importorskip("joblib")
+cachetools = need("cachetools")
+cachier = need("cachier")
+diskcache = need("diskcache")
+joblib = need("joblib")
 
 PAGES = Path(__file__).parents[1] / "docs" / "how-to"
 PEERS = ("functools", "joblib", "diskcache", "cachier", "cachetools")
@@ -27,7 +28,7 @@ PEERS = ("functools", "joblib", "diskcache", "cachier", "cachetools")
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _collected_here():
     yield
     gc.collect()

@@ -1,12 +1,13 @@
 """cache_explain and explain_misses: the reason of a miss, in words that name the cure."""
 
+import fractions
 import subprocess
 import sys
 
 import pytest
 from freezegun import freeze_time
 
-from memopickle import Cache, DirectoryStore, MemoryStore
+from memopickle import Cache, DirectoryStore, MemoryStore, PickleSerializer, ShelveStore
 
 SECRET = "x" * 32
 
@@ -120,6 +121,24 @@ def test_bytes_that_are_no_entry_are_told(cache, work):
         file.write(b"nothing of ours")
     explanation = work.cache_explain(1)
     assert (explanation.reason, explanation.detail) == ("unreadable", "only 15 bytes, which is no entry")
+
+
+def test_an_entry_that_may_not_be_loaded_is_told(cache):
+    cache.cached(function()).cache_set(fractions.Fraction(1, 3), 1)
+    strict = cache.cached(function(), serializer=PickleSerializer(allowed=[]))
+    explanation = strict.cache_explain(1)
+    assert explanation.reason == "cannot be loaded"
+    assert "fractions" in explanation.detail
+
+
+def test_a_store_that_can_not_be_read_is_told(tmp_path):
+    work = Cache(ShelveStore(tmp_path / "shelf"), secret=SECRET).cached(function())
+    work(1)
+    for path in tmp_path.iterdir():
+        if path.suffix != ".lock":
+            path.write_bytes(b"no shelf")
+    explanation = work.cache_explain(1)
+    assert (explanation.reason, "cannot open the shelf" in explanation.detail) == ("store error", True)
 
 
 def test_a_ttl_of_0_is_told(cache):

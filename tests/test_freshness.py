@@ -9,27 +9,22 @@ from types import SimpleNamespace
 
 import pytest
 from freezegun import freeze_time
+from helpers.stores import LOCAL, local_store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore, ShelveStore, background
+from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore, background
 from memopickle.events import Miss
 from memopickle.expiry import NEVER, SECOND
 from memopickle.freshness import Freshness
-from tests.flight.crew import PATIENCE
+from tests.flight.crew import PATIENCE, until
 
 START = "2026-01-01"
 
 
-@pytest.fixture(params=["directory", "shelf", "memory", "objects"])
+@pytest.fixture(params=LOCAL)
 def cache(request, tmp_path):
-    stores = {
-        "directory": lambda: DirectoryStore(tmp_path / "d"),
-        "shelf": lambda: ShelveStore(tmp_path / "s"),
-        "memory": MemoryStore,
-        "objects": lambda: MemoryStore(copy=False),
-    }
-    return Cache(stores[request.param]())
+    return Cache(local_store(request.param, tmp_path))
 
 
 class Source:
@@ -142,6 +137,21 @@ def test_a_recomputation_given_up_as_another_process_is_at_it_does_not_count_as_
         assert f() == [2]
 
 
+def test_a_function_that_exits_in_the_background_ends_nothing_but_that(cache):
+    source = Source()
+    f = remembered(cache, source, ttl=10, stale_while_revalidate=60)
+    with freeze_time(START) as clock:
+        assert (f(0), f(1)) == ([1], [2])
+        clock.tick(10)
+        source.error = SystemExit(3)
+        assert f(0) == [1]
+        idle(cache)
+        source.error = None
+        assert (f(0), f(1)) == ([1], [2])
+        idle(cache)
+        assert f(1) == [4]
+
+
 def test_what_is_cleared_while_it_is_computed_in_the_background_is_not_left(cache):
     source = Source()
     f = remembered(cache, source, ttl=10, stale_while_revalidate=60)
@@ -150,6 +160,7 @@ def test_what_is_cleared_while_it_is_computed_in_the_background_is_not_left(cach
         clock.tick(11)
         source.gate = threading.Event()
         f()
+        until(lambda: source.calls == 2)
         f.cache_clear()
         source.gate.set()
         idle(cache)

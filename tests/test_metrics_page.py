@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.needed import need
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "metrics.md"
 
@@ -27,7 +28,7 @@ def show(tmp_path, monkeypatch):
 
 
 def test_prometheus(show):
-    pytest.importorskip("prometheus_client")
+    need("prometheus_client")
     for times in (1, 2):
         printed = show("prometheus_stats.py").stdout
         assert 'cache_misses_total{function="prometheus_stats:total"} 2.0' in printed
@@ -36,7 +37,7 @@ def test_prometheus(show):
 
 
 def test_opentelemetry(show):
-    pytest.importorskip("opentelemetry.sdk.metrics")
+    need("opentelemetry.sdk.metrics")
     (resource,) = json.loads(show("opentelemetry_events.py").stdout)["resource_metrics"]
     metrics = [metric for scope in resource["scope_metrics"] for metric in scope["metrics"]]
     points = {metric["name"]: metric["data"]["data_points"] for metric in metrics}

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from helpers.functions import Counted, reasons
+from helpers.needed import need
 from helpers.programs import run
 
 from memopickle import Cache, DirectoryStore
@@ -13,7 +14,7 @@ from memopickle.buffers import PLAIN, ROW
 from memopickle.events import BadEntry
 from memopickle.header import HEADER, read_header
 
-numpy = pytest.importorskip("numpy")
+numpy = need("numpy")
 
 
 @pytest.fixture
@@ -220,6 +221,7 @@ def test_a_mapped_array_outlives_its_entry_and_its_replacement(cache):
 def test_no_descriptor_is_left_when_the_arrays_are_gone(cache):
     arrays = Counted(cache, numpy.zeros)
     arrays(50_000)
+    gc.collect()  # what other tests left goes here and not below
     before = len(os.listdir("/proc/self/fd"))
     kept = [arrays(50_000) for _ in range(5)]
     del kept
@@ -228,7 +230,7 @@ def test_no_descriptor_is_left_when_the_arrays_are_gone(cache):
 
 
 def test_a_data_frame_is_mapped_where_it_is_numbers_and_equal_in_all(cache):
-    pandas = pytest.importorskip("pandas")
+    pandas = need("pandas")
 
     def frame(size):
         return pandas.DataFrame(
@@ -245,7 +247,7 @@ def test_a_data_frame_is_mapped_where_it_is_numbers_and_equal_in_all(cache):
 
 
 def test_an_arrow_table_is_read_and_checked(cache, events):
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = need("pyarrow")
     tables = Counted(cache, lambda size: pyarrow.table({"a": list(range(size)), "s": ["text"] * size}))
     tables(5000)
     data = tables.data(5000)
@@ -294,6 +296,18 @@ print(json.dumps(memory("VmHWM") - before))
 
 def growth(folder, mode):
     return json.loads(run(PROGRAM, folder, mode))
+
+
+def test_what_is_no_file_is_refused_and_left_open_by_nobody(store, secret, events):
+    cached = Counted(Cache(store, secret=secret, on_event=events.append))
+    cached(3)
+    place = store.place(cached.key(3))
+    os.unlink(place)
+    os.mkfifo(place)
+    opened = os.listdir("/dev/fd")
+    assert (cached(3), cached.calls) == (6, [3, 3])
+    assert reasons(events, BadEntry) == ["not a regular file"]
+    assert os.listdir("/dev/fd") == opened
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc")

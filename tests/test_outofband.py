@@ -3,13 +3,14 @@
 import pickle
 
 import pytest
+from helpers.needed import need
 from hypothesis import given
 from hypothesis import strategies as st
 
 from memopickle.outofband import is_plain
 from memopickle.serializers import PICKLE
 
-numpy = pytest.importorskip("numpy")
+numpy = need("numpy")
 
 SHAPES = [(0,), (1,), (), (3, 0), (5000,), (40, 50), (4, 30, 50)]
 DTYPES = ["?", "u1", "f8", ">i4", "M8[ns]", "m8[D]", ">M8[s]", "S3", "U3", "O", "V4", "i4,f8", "M8[s],f8"]

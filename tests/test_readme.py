@@ -1,33 +1,28 @@
-"""What the README and the pages of docs/explanation say runs."""
+"""The README runs as printed, is read in two minutes, and its links lead somewhere; so do those of the other pages."""
 
 import re
-import subprocess
-import sys
 
 import pytest
-from helpers.pages import ROOT, pages, texts
+from helpers.pages import DOCS, ROOT, pages, run_page, texts
 
-README = (ROOT / "README.md").read_text()
-
-
-def run(program, folder):
-    (folder / "program.py").write_text(program)
-    command = [sys.executable, "program.py"]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True, timeout=60).stdout
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROMISES = (DOCS / "explanation" / "promises.md").read_text(encoding="utf-8")
 
 
-def test_the_first_example_decorates(tmp_path):
-    first, _ = texts(README, "python")
-    assert run(first + "print(parse, fetch)", tmp_path).startswith("<cached <function parse")
-
-
-def test_the_second_example_does_what_its_comments_say(tmp_path):
-    _, second = texts(README, "python")
-    prelude = "def expensive_query(month, currency): print('computes'); return (month, currency)\n"
-    told = re.search(r"totals.cache_info\(\) +# (.*)", second)[1]
-    program = second.replace("totals.cache_info()", "print(totals.cache_info())")
-    assert run(prelude + program, tmp_path).splitlines() == ["computes", told]
+def test_the_quickstart_prints_what_it_shows(tmp_path):
+    run_page(ROOT / "README.md", tmp_path)
     assert (tmp_path / ".cache" / "CACHEDIR.TAG").exists()
+
+
+def test_the_second_call_of_the_example_is_a_hit_and_clearing_forgets_it(tmp_path):
+    more = "print(total.cache_info()[:2])\ntotal('2026-11')\nprint(len([*cache.entries()]))\n"
+    program = texts(README, "python")[1].replace("total.cache_inv", more + "total.cache_inv")
+    program = (
+        program.replace("cache.clear", "print(len([*cache.entries()]))\ncache.clear") + "print(len([*cache.entries()]))"
+    )
+    page = tmp_path / "page.md"
+    page.write_text(f"```python\n{program}\n```\n\n```text\n(1, 1)\n2\n1\n0\n```\n")
+    run_page(page, tmp_path)
 
 
 def test_both_commands_are_there_once_each():
@@ -36,15 +31,34 @@ def test_both_commands_are_there_once_each():
     assert all(command.startswith("python3 -m venv .venv && ") for command in commands)
 
 
+def test_it_is_read_in_two_minutes():
+    assert len(re.sub(r"\]\([^)]*\)", "", README).split()) <= 650
+
+
+def test_its_first_paragraph_has_five_lines_and_a_picture_follows():
+    _, first, picture, *_ = README.split("\n\n")
+    assert len(first.splitlines()) == 5
+    assert re.fullmatch(r"!\[[^\]]+\]\(docs/pictures/\w+\.svg\)", picture)
+
+
+@pytest.mark.parametrize("picture", sorted((DOCS / "pictures").glob("*.svg")), ids=lambda path: path.name)
+def test_pictures_bring_their_own_background_in_light_and_dark(picture):
+    text = picture.read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in text
+    assert len(set(re.findall(r"\.back {{? ?fill: (#\w+)", text))) == 2
+    assert re.search(r'<rect[^>]*class="back"', text)
+
+
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-def test_the_commands_that_show_the_promises_name_tests_that_exist():
-    for path in re.findall(r"pytest (tests/\S+)`", README):
-        assert (ROOT / path).exists(), path
+def test_the_commands_that_show_the_promises_name_files_that_exist():
+    commands = re.findall(r"`\.venv/bin/(?:pytest|python) ([\w/.]+)`", PROMISES)
+    assert len(commands) >= 10
+    assert [path for path in commands if not (ROOT / path).exists()] == []
 
 
 def test_every_parameter_of_cached_is_documented():
@@ -53,3 +67,12 @@ def test_every_parameter_of_cached_is_documented():
 
     for name in OptionValues.__annotations__:
         assert re.search(rf"^\s+{name}: ", cached.__doc__, re.MULTILINE), name
+
+
+def test_every_option_and_member_is_on_the_page_that_shows_them_at_a_glance():
+    from memopickle import CachedFunction
+    from memopickle.options import OptionValues
+
+    page = (DOCS / "how-to" / "index.md").read_text(encoding="utf-8")
+    members = {name for name in vars(CachedFunction) if name.startswith("cache_")}
+    assert sorted(name for name in {*OptionValues.__annotations__, *members} if name not in page) == []

@@ -6,22 +6,17 @@ import traceback
 
 import pytest
 from freezegun import freeze_time
+from helpers.stores import LOCAL, local_store
 
-from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore, ShelveStore
+from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore
 from memopickle.events import NotStored
 
 START = "2026-01-01"
 
 
-@pytest.fixture(params=["directory", "shelf", "memory", "objects"])
+@pytest.fixture(params=LOCAL)
 def cache(request, tmp_path):
-    stores = {
-        "directory": lambda: DirectoryStore(tmp_path / "d"),
-        "shelf": lambda: ShelveStore(tmp_path / "s"),
-        "memory": MemoryStore,
-        "objects": lambda: MemoryStore(copy=False),
-    }
-    return Cache(stores[request.param]())
+    return Cache(local_store(request.param, tmp_path))
 
 
 # -- store_if --------------------------------------------------------------------------------------------------------

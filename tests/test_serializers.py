@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 import pytest
+from helpers.needed import need
 
 from memopickle import BadPayloadError, Cache, ConfigurationError, DirectoryStore, Secret
 from memopickle.codec import Codec
@@ -135,7 +136,7 @@ def test_the_bytes_are_those_of_the_plain_serializer(value):
 
 
 def test_large_buffers_stay_out_of_band():
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     array = numpy.arange(4096)
     serializer = PickleSerializer(allowed=[array.__reduce_ex__(5)[0], numpy.dtype, numpy.ndarray])
     stream, buffers = joined(serializer.encode(array))

@@ -8,21 +8,22 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from helpers.needed import need
 
 from memopickle import Cache, DirectoryStore, disabled
 
-pytest.importorskip("sklearn")
+need("sklearn")
 
-from helpers.estimators import Counted
-from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_wine
-from sklearn.feature_selection import RFE
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_memory
+from helpers.estimators import Counted  # noqa: E402
+from sklearn.base import clone  # noqa: E402
+from sklearn.compose import ColumnTransformer  # noqa: E402
+from sklearn.datasets import load_wine  # noqa: E402
+from sklearn.feature_selection import RFE  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
+from sklearn.pipeline import Pipeline, make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.utils.validation import check_memory  # noqa: E402
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "scikit-learn.md"
 SECRET = "scikit-learn's processes find this in the environment"

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from freezegun import freeze_time
+from helpers.needed import need
 from helpers.plain import PlainStore
 from helpers.programs import run
 
@@ -410,7 +411,7 @@ class TestTheFile:
         assert only(fresh()).misses == 1
 
     def test_a_stopped_process_that_holds_the_file_costs_a_moment(self, fresh):
-        fcntl = pytest.importorskip("fcntl")
+        fcntl = need("fcntl")
         cache = fresh()
         cache.cached(halve)(1)
         with open(file_of(cache), "rb") as file:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Bar", "bars", "shares"]
+__all__ = ["OWN", "Bar", "bars", "shares"]
 
 WIDTH, SIDE, TOP, ROW, THICK = 720, 20, 80, 30, 18
 NAMES = 206  # width of the names at the left

@@ -120,7 +120,7 @@ def hit(setting: Setting) -> Iterator[Row]:
     peers = {name: peer.cached for name, peer in disk_peers().items() if name in PEERS}
     callables = {name: cached(setting.folder(), _returning(array)) for name, cached in peers.items()}
     callables |= {FLOOR: floor, "memopickle": disk_cache(setting.folder()).cached(_returning(array))}
-    rounds = once(calling(callables, "call(3)"), setting.few)
+    rounds = once(calling(callables, "call(3)"), setting.few, setting.turns)
     against = [Against(FLOOR, at_most(1.2)), *map(Against, PEERS)]
     yield from compared(f"disk hit, {_named(setting)}", rounds, "memopickle", against)
     for library, table in tables(setting):
@@ -128,7 +128,7 @@ def hit(setting: Setting) -> Iterator[Row]:
             yield noted(f"disk hit, {library} table", "", "not installed")
             continue
         callables = {FLOOR: floor, "memopickle": disk_cache(setting.folder()).cached(_returning(table))}
-        rounds = once(calling(callables, "call(3)"), setting.few)
+        rounds = once(calling(callables, "call(3)"), setting.few, setting.turns)
         yield from compared(f"disk hit, {library} table of as much", rounds, "memopickle", [Against(FLOOR)])
 
 
@@ -161,7 +161,7 @@ def store(setting: Setting) -> Iterator[Row]:
         Contender("write the bytes + blake3", "call()", {"call": floor}, lambda: _remove(target)),
         Contender("memopickle", "call(3)", {"call": function}, cache.clear),
     ]
-    rounds = once(contenders, setting.few)
+    rounds = once(contenders, setting.few, setting.turns)
     goal = Against("write the bytes + blake3", at_most(1.3))
     yield from compared(f"store of an {_named(setting)}", rounds, "memopickle", [goal])
 

@@ -1,4 +1,4 @@
-"""The libraries that keep results on disk: how a function is cached in a folder, and how the folder's bytes are changed."""
+"""The libraries that keep results on disk: how each caches a function in a folder, and how its bytes are changed."""
 
 from __future__ import annotations
 

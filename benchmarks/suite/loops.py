@@ -6,8 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from memopickle import Cache, MemoryStore
-from suite.libraries import asynchronous, cashews_cache, installed
-from suite.memory import double
+from suite.libraries import cashews_cache, installed
 from suite.peers import SIZE
 from suite.report import Against, Row, compared
 from suite.rounds import Contender, measure
@@ -26,15 +25,19 @@ __all__ = ["hit"]
 EACH = 100
 
 
+async def double(number: int) -> int:
+    """A function with a scalar argument and an immutable result."""
+    return number * 2
+
+
 def hit(setting: Setting) -> Iterator[Row]:
     """One scalar argument and a small result, in memory and on disk."""
-    function: Awaited = asynchronous(double)
-    memory = {"memopickle": Cache(MemoryStore(SIZE, copy=False), on_error="raise").cached(function)}
-    disk = {"memopickle": disk_cache(setting.folder()).cached(function)}
+    memory: dict[str, Awaited] = {"memopickle": Cache(MemoryStore(SIZE, copy=False), on_error="raise").cached(double)}
+    disk: dict[str, Awaited] = {"memopickle": disk_cache(setting.folder()).cached(double)}
     if installed("cashews"):
-        memory["cashews"] = cashews_cache("mem://", size=SIZE)(ttl="30d")(function)
+        memory["cashews"] = cashews_cache("mem://", size=SIZE)(ttl="30d")(double)
         if installed("diskcache"):
-            disk["cashews"] = cashews_cache("disk://", directory=setting.folder())(ttl="30d")(function)
+            disk["cashews"] = cashews_cache("disk://", directory=setting.folder())(ttl="30d")(double)
     loop = asyncio.new_event_loop()
     for work, callables in (("memory", memory), ("disk", disk)):
         rounds = measure([_awaiting(name, call, loop) for name, call in callables.items()], setting)

@@ -30,6 +30,11 @@ def double(number: int) -> int:
     return number * 2
 
 
+def double_any(*numbers: int) -> int:
+    """The same, with a signature such as another decorator's wrapper has."""
+    return numbers[0] * 2
+
+
 def small(city: str, when: object) -> object:
     """A small result that a caller could change."""
     return {"city": city, "when": when, "total": 1.5, "parts": [1, 2, 3]}
@@ -51,12 +56,14 @@ def scalar(setting: Setting) -> Iterator[Row]:
     callables["dict in a closure"] = floors.closure(double)
     callables["copy=False"] = remembered(double, copy=False)
     callables["copy=True"] = remembered(double, copy=True)
+    callables["*args"] = remembered(double_any, copy=False)
     against = [*(Against(name, GOALS.get(name)) for name in MEMORY), Against("dict in a closure")]
     statements = {"scalar": ("call(12345)", 1), "scalars in turn": (f"for n in range({TURNS}): call(n)", TURNS)}
     for title, (statement, each) in statements.items():
         rounds = measure(calling(callables, statement, each), setting)
         for own, result in (("copy=False", "copy=False"), ("copy=True", "immutable result")):
             yield from compared(f"memory hit, {title}, {result}", rounds, own, against)
+        yield from compared(f"memory hit, {title}, function of *args", rounds, "*args", [Against(MEMORY[0])])
 
 
 def copied(setting: Setting) -> Iterator[Row]:

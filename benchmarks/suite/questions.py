@@ -1,8 +1,7 @@
 """What a library does in cases that its users meet, each tried out in a process of its own.
 
 A question is a function of a Trial: its docstring is how a page puts it, what it returns is the answer. What it raises,
-or that it does not end, is an answer too. The functions that are cached count their computations in a file, which all
-processes of a trial share.
+or that it does not end, is an answer too. Computations are counted in a file, which all processes of a trial share.
 """
 
 from __future__ import annotations
@@ -15,20 +14,19 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from suite import subjects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Function = Callable[..., Any]
+    from suite.subjects import Function
 
-__all__ = ["QUESTIONS", "STEPS", "Trial", "count", "counting"]
+__all__ = ["QUESTIONS", "STEPS", "Trial"]
 
 CROWD = 8
-#: Seconds of a computation that others could share.
-LONG = 0.5
 NOT_ITS_CASE = "-"
 
 
@@ -65,92 +63,34 @@ class Trial(NamedTuple):
         return printed.strip()
 
 
-# -- the functions that are cached -------------------------------------------------------------------------------------
+# -- steps in other processes ------------------------------------------------------------------------------------------
 
 
-def count() -> None:
-    """Count a computation."""
-    with open(os.environ["COMPUTATIONS"], "ab") as file:
-        file.write(b"x")
+def one_call(trial: Trial) -> None:
+    trial.cached(subjects.double)(21)
 
 
-def counting(folder: str) -> None:
-    """Say where computations are counted, here and in processes that are started from here."""
-    os.environ["COMPUTATIONS"] = os.path.join(folder, "log")
+def set_call(trial: Trial) -> None:
+    trial.cached(subjects.length)({"paris", "oslo", "rome", "lima", "bern"})
 
 
-def double(n: Any) -> Any:
-    count()
-    return n * 2
+def waiting_call(trial: Trial) -> None:
+    call = trial.cached(subjects.slow)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    call(1)
 
 
-def kind(n: object) -> str:
-    count()
-    return type(n).__name__
+def edited_call(trial: Trial) -> None:
+    sys.path.insert(0, trial.folder)
+    print(trial.cached(importlib.import_module("edited").work)(1), flush=True)
 
 
-def joined(one: str, other: str) -> str:
-    count()
-    return f"{one}/{other}"
+STEPS = {step.__name__: step for step in (one_call, set_call, waiting_call, edited_call)}
 
-
-def length(things: Any) -> int:
-    count()
-    return len(things)
-
-
-def middle(array: Any) -> float:
-    count()
-    return float(array[len(array) // 2])
-
-
-def listing(n: int) -> list[int]:
-    count()
-    return [n]
-
-
-def nothing(n: int) -> None:
-    count()
-
-
-def unpicklable(n: int) -> Any:
-    return threading.Lock()
-
-
-def slow(n: int) -> int:
-    count()
-    time.sleep(LONG)
-    return n
-
-
-async def slow_task(n: int) -> int:
-    count()
-    await asyncio.sleep(LONG)
-    return n
-
-
-def adder(m: int) -> Function:
-    def add(n: int) -> int:
-        return n + m
-
-    return add
-
-
-def fibonacci(n: int) -> int:
-    count()
-    return n if n < 2 else RECURSIVE[0](n - 1) + RECURSIVE[0](n - 2)
-
-
-async def fibonacci_task(n: int) -> int:
-    count()
-    return n if n < 2 else await RECURSIVE[0](n - 1) + await RECURSIVE[0](n - 2)
-
-
-#: The cached fibonacci.
-RECURSIVE: list[Function] = []
 
 EDITED = """\
-from suite.questions import count
+from suite.subjects import count
 
 
 def helper(n):
@@ -175,32 +115,6 @@ def after_edits(trial: Trial, *edits: dict[str, object]) -> str:
     return found
 
 
-# -- steps in other processes ------------------------------------------------------------------------------------------
-
-
-def one_call(trial: Trial) -> None:
-    trial.cached(double)(21)
-
-
-def set_call(trial: Trial) -> None:
-    trial.cached(length)({"paris", "oslo", "rome", "lima", "bern"})
-
-
-def waiting_call(trial: Trial) -> None:
-    call = trial.cached(slow)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    call(1)
-
-
-def edited_call(trial: Trial) -> None:
-    sys.path.insert(0, trial.folder)
-    print(trial.cached(importlib.import_module("edited").work)(1), flush=True)
-
-
-STEPS = {step.__name__: step for step in (one_call, set_call, waiting_call, edited_call)}
-
-
 # -- questions ---------------------------------------------------------------------------------------------------------
 
 
@@ -214,22 +128,22 @@ def calls(trial: Trial, function: Function, computations: int, *calls: tuple[obj
     cached = trial.cached(function)
     found = [cached(*args) for args in calls]
     computed = trial.computed()
-    return yes(computed == computations) if found == [function(*args) for args in calls] else "wrong value"
+    return yes(computed == computations) if found == [function(*args) for args in calls] else "wrong"
 
 
 def kept(trial: Trial) -> str:
-    """The next process finds the result"""
+    """The next process finds the result."""
     trial.step("one_call")
     trial.step("one_call")
     return yes(trial.computed() == 1)
 
 
 def crowd(trial: Trial) -> str:
-    """Computations, 8 threads asking at once"""
+    """Computations, 8 threads asking at once."""
     if trial.tasks:
-        asyncio.run(_gathered(trial.cached(slow_task)))
+        asyncio.run(_gathered(trial.cached(subjects.slow_task)))
         return str(trial.computed())
-    call = trial.cached(slow)
+    call = trial.cached(subjects.slow)
     barrier = threading.Barrier(CROWD)
 
     def ask() -> None:
@@ -249,7 +163,7 @@ async def _gathered(call: Function) -> None:
 
 
 def processes(trial: Trial) -> str:
-    """Computations, 8 processes asking at once"""
+    """Computations, 8 processes asking at once."""
     with contextlib.ExitStack() as stack:
         crowd = [stack.enter_context(trial.start("waiting_call")) for _ in range(CROWD)]
         for process in crowd:
@@ -264,8 +178,8 @@ def processes(trial: Trial) -> str:
 
 
 def awaited(trial: Trial) -> str:
-    """An `async def` function"""
-    call = trial.cached(slow_task)
+    """An `async def` function."""
+    call = trial.cached(subjects.slow_task)
     found = [asyncio.run(_awaited(call)) for _ in range(2)]
     return yes(found == [1, 1] and trial.computed() == 1)
 
@@ -275,40 +189,40 @@ async def _awaited(call: Function) -> Any:
 
 
 def recursive(trial: Trial) -> str:
-    """A recursive function, each argument computed once"""
-    RECURSIVE.append(trial.cached(fibonacci_task if trial.tasks else fibonacci))
-    found = asyncio.run(RECURSIVE[0](8)) if trial.tasks else RECURSIVE[0](8)
+    """A recursive function, each argument computed once."""
+    subjects.RECURSIVE.append(trial.cached(subjects.fibonacci_task if trial.tasks else subjects.fibonacci))
+    found = asyncio.run(subjects.RECURSIVE[0](8)) if trial.tasks else subjects.RECURSIVE[0](8)
     return yes(found == 21 and trial.computed() == 9)
 
 
 def keyword(trial: Trial) -> str:
-    """`f(1)` and `f(n=1)` are one call"""
-    call = trial.cached(double)
+    """`f(1)` and `f(n=1)` are one call."""
+    call = trial.cached(subjects.double)
     return yes(call(1) == call(n=1) == 2 and trial.computed() == 1)
 
 
 def types(trial: Trial) -> str:
-    """`f(1)`, `f(1.0)` and `f(True)` are three"""
-    return calls(trial, kind, 3, (1,), (1.0,), (True,))
+    """`f(1)`, `f(1.0)` and `f(True)` are three."""
+    return calls(trial, subjects.kind, 3, (1,), (1.0,), (True,))
 
 
 def text(trial: Trial) -> str:
-    """`f(1)` and `f("1")` are two"""
-    return calls(trial, kind, 2, (1,), ("1",))
+    """`f(1)` and `f("1")` are two."""
+    return calls(trial, subjects.kind, 2, (1,), ("1",))
 
 
 def strings(trial: Trial) -> str:
-    """`f("a b", "c")` and `f("a", "b c")` are two"""
-    return calls(trial, joined, 2, ("a b", "c"), ("a", "b c"))
+    """`f("a b", "c")` and `f("a", "b c")` are two."""
+    return calls(trial, subjects.joined, 2, ("a b", "c"), ("a", "b c"))
 
 
 def lists(trial: Trial) -> str:
-    """A list as argument"""
-    return calls(trial, length, 1, ([1, 2],), ([1, 2],))
+    """A list as argument."""
+    return calls(trial, subjects.length, 1, ([1, 2],), ([1, 2],))
 
 
 def sets(trial: Trial) -> str:
-    """A set of strings, found again by the next process"""
+    """A set of strings, found again by the next process."""
     if not trial.on_disk:
         return NOT_ITS_CASE
     for seed in "1", "2", "3":
@@ -317,60 +231,60 @@ def sets(trial: Trial) -> str:
 
 
 def arrays(trial: Trial) -> str:
-    """Two NumPy arrays that differ in the middle"""
+    """Two NumPy arrays that differ in the middle."""
     import numpy
 
     one, other = numpy.zeros(10_000), numpy.zeros(10_000)
     other[5_000] = 1
-    return calls(trial, middle, 2, (one,), (other,), (one,))
+    return calls(trial, subjects.middle, 2, (one,), (other,), (one,))
 
 
 def closures(trial: Trial) -> str:
-    """Two closures of one function are two"""
-    return yes([trial.cached(adder(m))(10) for m in (2, 3)] == [12, 13]).replace("no", "wrong value")
+    """Two closures of one function are two."""
+    return yes([trial.cached(subjects.adder(m))(10) for m in (2, 3)] == [12, 13]).replace("no", "wrong")
 
 
 def unchanged(trial: Trial) -> str:
-    """A caller who changes a result changes only its own"""
-    call = trial.cached(listing)
+    """A caller who changes a result changes only its own."""
+    call = trial.cached(subjects.listing)
     call(1).append(9)
     call(1).append(9)
     return yes(call(1) == [1])
 
 
 def none(trial: Trial) -> str:
-    """`None` is remembered"""
-    return calls(trial, nothing, 1, (1,), (1,))
+    """`None` is remembered."""
+    return calls(trial, subjects.nothing, 1, (1,), (1,))
 
 
 def returned(trial: Trial) -> str:
-    """A result that can't be pickled is returned"""
-    return yes(hasattr(trial.cached(unpicklable)(1), "acquire"))
+    """A result that can't be pickled is returned."""
+    return yes(hasattr(trial.cached(subjects.unpicklable)(1), "acquire"))
 
 
 def edited(trial: Trial) -> str:
-    """The function edited: computed again"""
+    """The function edited: computed again."""
     found = after_edits(trial, {}, {"number": 2})
     return found if found == NOT_ITS_CASE else yes(found == "3")
 
 
 def helper_edited(trial: Trial) -> str:
-    """A function that it calls edited: computed again"""
+    """A function that it calls edited: computed again."""
     found = after_edits(trial, {}, {"factor": 5})
     return found if found == NOT_ITS_CASE else yes(found == "6")
 
 
 def commented(trial: Trial) -> str:
-    """A comment edited: still found"""
+    """A comment edited: still found."""
     found = after_edits(trial, {}, {"comment": "  # one more"})
     return found if found == NOT_ITS_CASE else yes(trial.computed() == 1)
 
 
 def broken(trial: Trial) -> str:
-    """Its directory turned into a file meanwhile: the result is returned"""
+    """Its directory turned into a file meanwhile: the result is returned."""
     if not trial.on_disk:
         return NOT_ITS_CASE
-    call = trial.cached(double)
+    call = trial.cached(subjects.double)
     call(1)
     cache = Path(trial.folder, "cache")
     shutil.rmtree(cache)

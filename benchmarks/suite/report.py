@@ -147,7 +147,9 @@ def between_markers(path: Path, lines: Iterable[str], command: str) -> None:
 
 
 def _written(number: float, unit: str) -> str:
-    return f"{number:.2f}x" if unit == "x" else f"{number:.3g} {unit}"
+    if unit != "x":
+        return f"{number:.3g} {unit}"
+    return f"{number:.2f}x" if number >= 0.1 else f"{number:.2g}x"
 
 
 def _target(goal: Goal, unit: str) -> str:

@@ -178,6 +178,7 @@ def _asyncio_loop() -> asyncio.AbstractEventLoop:
     loop = running_asyncio_loop()
     if loop is None:
         raise ConfigurationError(
-            "a cached async function that has to wait needs asyncio (or uvloop), or trio, and neither runs this task"
+            "a cached async function that has to wait needs asyncio (or uvloop), or trio, and neither runs this task; "
+            "begin with asyncio.run() or trio.run()"
         )
     return loop

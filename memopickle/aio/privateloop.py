@@ -146,12 +146,18 @@ class PrivateLoop:
         try:
             wait([job], timeout)
             if not job.done():
-                raise StoreError(f"no answer of {self._name} within timeout={timeout} seconds")
+                raise StoreError(
+                    f"no answer of {self._name} within timeout={timeout} seconds; raise it if the place is just slow"
+                )
         finally:
             job.cancel()  # nothing where it ended; also for a caller that is interrupted
         try:
             return job.result()
         except CancelledError:
-            raise StoreError(f"a call of {self._name} was given up, as the store was closed") from None
+            raise StoreError(
+                f"a call of {self._name} was given up, as the store was closed; close it after the last call"
+            ) from None
         except (SystemExit, KeyboardInterrupt) as error:  # which is not to end the caller's program
-            raise StoreError(f"a coroutine of {self._name} raised {type(error).__name__}") from error
+            raise StoreError(
+                f"a coroutine of {self._name} raised {type(error).__name__}; let it raise OSError or StoreError"
+            ) from error

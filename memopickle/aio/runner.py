@@ -218,7 +218,7 @@ class AsyncRunner(Steps):
         try:
             flight.wanted, ours = take(make, flight.key, 0)
         except Exception as error:  # noqa: BLE001  without a lock the work may be done twice, but it is done
-            self._unlockable(flight, error)
+            self._trouble.unlockable(error)
             return True
         if ours:
             flight.lock = flight.wanted

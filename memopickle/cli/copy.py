@@ -66,7 +66,7 @@ def copy(source: str, target: str, function: str | None, namespace: str | None, 
 
 def _target(source: Store, target: Store, dry_run: bool) -> Store:
     if repr(source) == repr(target):
-        raise click.UsageError("SOURCE and TARGET are the same store")
+        raise click.UsageError("SOURCE and TARGET are the same store; name another TARGET")
     if not check(target):
         if dry_run:
             return MemoryStore()

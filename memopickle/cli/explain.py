@@ -74,7 +74,7 @@ def _find(name: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise click.UsageError(f"{module_name} has no {path!r}") from None
+            raise click.UsageError(f"{module_name} has no {path!r}; check the spelling") from None
     if not hasattr(found, "cache_explain"):
         raise click.UsageError(f"{name} is not a cached function, but a {type(found).__name__}")
     if inspect.isclass(found):

@@ -78,7 +78,10 @@ def name_of(store: Store) -> str:
 def check(store: Store) -> bool:
     """Tell whether a store is there; StoreError if it can't be used or is something else."""
     if isinstance(store, MemoryStore):
-        raise ConfigurationError("memory: is a store within a process, which another process cannot look into")
+        raise ConfigurationError(
+            "memory: is a store within a process, which another process cannot look into; "
+            "give a directory, or another URL"
+        )
     if isinstance(store, ReadOnlyStore):
         return check(store.store)
     if isinstance(store, DirectoryStore):

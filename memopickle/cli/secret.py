@@ -13,7 +13,7 @@ from memopickle.cli.output import Column, json_name, json_option, note, print_js
 from memopickle.cli.places import open_place, store_argument
 from memopickle.cli.progress import tracked
 from memopickle.errors import SecretError
-from memopickle.rotation import BUSY, CURRENT, RESIGNED, Resigner, key_id
+from memopickle.rotation import BUSY, CURRENT, RESIGNED, Resigner, head_of, key_id
 from memopickle.secretfile import begin_rotation, end_rotation, make_secret, secret_source
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _source(source: SecretSource) -> str:
 
 def _count(place: Place) -> Counter[str]:
     keys = list(place.store.keys())
-    return Counter(key_id(place.store, key).hex() or _UNREADABLE for key in tracked("reading heads", keys))
+    return Counter(key_id(head_of(place.store, key)).hex() or _UNREADABLE for key in tracked("reading heads", keys))
 
 
 def _rows(ids: list[str], counts: Counter[str] | None) -> list[tuple[str, str, int]]:

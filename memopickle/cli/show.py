@@ -48,7 +48,7 @@ def show(key: str, store: str | None, as_json: bool) -> None:
     info = describe(place.store, found)
     checked = Auditor(place.store, secret_source().signers()).check(found)
     if checked.state == State.GONE:
-        raise StoreError(f"{found} was removed just now")
+        raise StoreError(f"{found} was removed just now; 'memopickle ls' lists what is there")
     if as_json:
         print_json(_document(place.store, found, info, checked))
     else:

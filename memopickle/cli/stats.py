@@ -114,6 +114,7 @@ def _summarise(rows: Sequence[FunctionStats]) -> None:
     text = f"{units.plural(total['entries'], 'entry', 'entries')} of {units.plural(len(rows), 'function')}"
     text += f", {units.size(total['bytes'])}"
     if total["hit_rate"] is not None:
-        text += f"; {total['hits']:,} hits, {total['misses']:,} misses ({units.share(total['hit_rate'])})"
+        hits, misses = units.plural(total["hits"], "hit"), units.plural(total["misses"], "miss", "misses")
+        text += f"; {hits}, {misses} ({units.share(total['hit_rate'])})"
         text += f", {units.duration(total['saved_seconds'])} saved"
     note(text)

@@ -31,8 +31,9 @@ __all__ = ["verify"]
 def verify(store: str | None, namespace: str | None, delete_bad: bool, delete_unknown: bool, as_json: bool) -> None:
     """Read every entry of STORE and check its signature; unpickle nothing.
 
-    Exit code 1 if an entry is not good: damaged (a call that needs it recomputes and replaces it), signed with an
-    unknown secret (another user's, or one taken off the list), of an unknown format (another version's), or unreadable.
+    Exit code 1 if an entry is not good: damaged (a call that needs it computes anew and replaces it), signed with
+    an unknown secret (another user's, or one taken off the list), of an unknown format (another version's), or
+    unreadable.
     With --delete-bad it is still 1: something was wrong.
 
     \b

@@ -152,7 +152,9 @@ class Archive:
         if self._serializer is not None:
             mine = self._serializer.name
             if told and told != mine:
-                raise UnknownFormatError(f"it says that it was saved with serializer={told!r}, not {mine!r}")
+                raise UnknownFormatError(
+                    f"it says that it was saved with serializer={told!r}, not {mine!r}; give that one to load it"
+                )
             told = mine
         return self._purpose(told).decode(key, data)
 

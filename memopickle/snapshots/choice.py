@@ -59,7 +59,10 @@ def plan_rollback(archive: Archive, name: str, to: At) -> Rollback:
         if info is not None and info.good and choice.allows(info.time):
             return Rollback(keys[: keys.index(key)], info)
     wanted = "before the newest" if to is None else "that you named"
-    raise StoreError(f"there is no good snapshot of {name!r} {wanted}; nothing was removed")
+    raise StoreError(
+        f"there is no good snapshot of {name!r} {wanted}; nothing was removed; history() and "
+        "'memopickle snapshots show' list what there is"
+    )
 
 
 def roll_back(archive: Archive, name: str, to: At, limit: float | None) -> Rollback:

@@ -57,7 +57,10 @@ class Loader:
         if refused:
             raise self._failure(name, refused)
         if default is UNSET:
-            raise StoreError(f"there is no snapshot of {name!r}, and no default= was given", self._archive.whereabouts)
+            raise StoreError(
+                f"there is no snapshot of {name!r}, and no default= was given; names() lists those there are",
+                self._archive.whereabouts,
+            )
         return default
 
     def _attempt(self, name: str, key: str, choice: Choice, refused: dict[str, Exception]) -> tuple[Any] | None:
@@ -113,8 +116,8 @@ class Loader:
     def _failure(self, name: str, refused: Mapping[str, Exception]) -> StoreError:
         newest = max(refused)
         error = refused[newest]
-        kind = type(error) if isinstance(error, BadEntryError) else StoreError
-        failure = kind(
+        error_class = type(error) if isinstance(error, BadEntryError) else StoreError
+        failure = error_class(
             f"none of {len(refused)} snapshots of {name!r} can be loaded; the newest: {_reason(error)}",
             self._archive.place(newest),
         )

@@ -64,7 +64,10 @@ class Session:
     def _end(self) -> None:
         # A lease may have run out while the machine slept, and others have saved: their change must not be lost.
         if not self._lock.held() or self._newest() != self._before:
-            raise StoreError("the session's lock was lost, and another may have saved since; its state was not saved")
+            raise StoreError(
+                "the session's lock was lost, and another may have saved since; its state was not saved: "
+                "load it and change it again"
+            )
         self._save(self.state)
 
     def _end_with(self, error: BaseException) -> None:

@@ -85,5 +85,9 @@ def _between_threads(store: Store, key: str, limit: float | None) -> Iterator[No
 
 
 def _refusal(store: Store, key: str, limit: float | None) -> LockTimeoutError:
-    why = f"another one had it for {limit:g} seconds" if limit is not None else "it is this thread's own session"
+    why = (
+        f"another held the lock for {limit:g} seconds; raise lock_timeout="
+        if limit is not None
+        else "by this thread's own session; change its state, which is saved at its end"
+    )
     return LockTimeoutError(f"the snapshots of this name are locked: {why}", store.place(key))

@@ -31,11 +31,11 @@ class Account:
         """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
         if not self._is_kept():
             return None
-        with suppress(OSError):
+        try:
             found = os.lstat(path)
-            if stat.S_ISREG(found.st_mode):
-                return 1, found.st_size
-        return 0, 0
+        except OSError:
+            return 0, 0
+        return (1, found.st_size) if stat.S_ISREG(found.st_mode) else (0, 0)
 
     def stored(self, path: str, size: int, before: tuple[int, int] | None) -> None:
         """Take account of a new entry of ``size`` bytes; ``before`` is what was weighed there."""
@@ -54,6 +54,8 @@ class Account:
         with suppress(OSError):
             usage = Usage(self._root)
             usage.update(make=False)
+            while usage.behind:
+                usage.update(make=False)
             known = ((int(shard, 16), count, usage.cell(int(shard, 16))) for shard, count in counts.items())
             self._note([
                 Change(slice_, -count, -(cell[1] * min(count, cell[0]) // cell[0]))
@@ -77,4 +79,4 @@ class Account:
 
 
 def _slice(path: str) -> int:
-    return int(os.path.basename(os.path.dirname(path)), 16)
+    return int(path.rsplit("/", 2)[1], 16)

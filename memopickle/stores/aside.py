@@ -46,15 +46,11 @@ def set_aside(root: str, folder: str) -> tuple[str, Counter[str]] | None:
 
 def _count(shard: str) -> tuple[int, bool]:
     """Return how many entries are in a shard, and whether there is something that is not ours."""
-    count, foreign = 0, False
-    for entry in scan(shard):
-        if entry.is_dir(follow_symlinks=False):
-            foreign = True
-        elif ENTRY.fullmatch(entry.name):
-            count += 1
-        elif not is_ours(entry.name):
-            foreign = True
-    return count, foreign
+    fits = ENTRY.fullmatch
+    found = list(scan(shard))
+    others = [entry for entry in found if not fits(entry.name) or entry.is_dir(follow_symlinks=False)]
+    foreign = any(entry.is_dir(follow_symlinks=False) or not is_ours(entry.name) for entry in others)
+    return len(found) - len(others), foreign
 
 
 def _move_back(aside: str, origin: str) -> None:

@@ -33,7 +33,7 @@ class ServerDownError(StoreError, ConnectionError):
 
     def __init__(self, message: str, place: str = "") -> None:
         super().__init__(message, place)
-        self.errno: int = errno.EHOSTDOWN
+        self.errno: int | None = errno.EHOSTDOWN
 
 
 class Breaker:

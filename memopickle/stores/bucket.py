@@ -139,7 +139,10 @@ class Bucket:
         client = self._connected()
         attempt = self._breaker.enter()
         if attempt is None:
-            raise ServerDownError(f"left alone for {self._breaker.remaining():.1f} s: {self._reason}", self.place)
+            left = self._breaker.remaining()
+            raise ServerDownError(
+                f"the object store is left alone for {left:.1f} s, as it failed ({self._reason})", self.place
+            )
         try:
             answer = do(client)
         except FileNotFoundError as error:
@@ -160,7 +163,7 @@ class Bucket:
             raise answer from None
         self._reason = said(error)
         self._breaker.failed(attempt)
-        raise ServerDownError(f"the object store failed ({self._reason})", self.place) from None
+        raise ServerDownError(f"the object store can't be used ({self._reason})", self.place) from None
 
     def _connected(self) -> Any:
         global _used_in  # noqa: PLW0603
@@ -232,7 +235,7 @@ def _checked_client(client: Any, config: dict[str, Any]) -> Any:
     if not all(hasattr(client, name) for name in ("get_range", "list_with_delimiter", "put")):
         raise ConfigurationError(f"url={client!r}: give a URL such as s3://bucket/prefix, or a store of obstore")
     if config:
-        raise ConfigurationError(f"{', '.join(config)}: set on the store of obstore itself that was given")
+        raise ConfigurationError(f"{', '.join(config)}: options go with a URL; set them on the store of obstore itself")
     return client
 
 

@@ -46,7 +46,9 @@ def said(error: Exception) -> str:
 
 
 def _refusal(text: str, place: str) -> StoreError:
-    return StoreError(f"the object store refused ({text})", place)
+    return StoreError(
+        f"the object store refused ({text}); check the bucket, the credentials and their permissions", place
+    )
 
 
 _KINDS: dict[str, Callable[[str, str], StoreError]] = {

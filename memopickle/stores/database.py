@@ -62,9 +62,13 @@ def open_database(path: str, patience: float) -> Any:
         except Exception as error:  # a damaged file makes a dbm raise anything
             # gdbm lets one writer in, or readers: a program that uses the shelf without us may be at it.
             if getattr(error, "errno", None) != errno.EAGAIN:
-                raise StoreError(f"cannot open the shelf ({type(error).__name__}: {error})", path) from error
+                raise StoreError(
+                    f"cannot open the shelf ({type(error).__name__}: {error}); if it is damaged, remove its files", path
+                ) from error
             if real_clock() >= deadline:
-                raise LockTimeoutError(f"a program has it open since {patience:.0f} seconds", path) from error
+                raise LockTimeoutError(
+                    f"a program has had the shelf open for {patience:.0f} seconds; close it there", path
+                ) from error
         time.sleep(_POLL)
 
 

@@ -11,7 +11,7 @@ import os
 
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
-from memopickle.files import PEEK_FLAGS, close, make_directory, read_rest, read_small
+from memopickle.files import PEEK_FLAGS, close, full_path, make_directory, read_rest, read_small
 from memopickle.folders import remove_file, scan
 from memopickle.forking import Guard
 from memopickle.storekey import FUNCTION_SIZE, is_key
@@ -63,10 +63,7 @@ class DirectoryStore(Store):
         self, path: str | os.PathLike[str], ttl: object = None, *, max_bytes: int | str | None = None,
         max_entries: int | None = None, durable: bool = False, mmap: bool = False,
     ) -> None:  # fmt: skip
-        text = os.fspath(path)
-        if not isinstance(text, str) or not text or "\0" in text:
-            raise ConfigurationError(f"path={path!r}: give the directory as text that is not empty, or as a Path")
-        self.path: str = os.path.abspath(os.path.expanduser(text))
+        self.path: str = full_path(path, "directory")
         self.ttl: int | None = result_ttl(ttl)
         self.max_bytes: int | None = None
         self.max_entries: int | None = None

@@ -34,4 +34,4 @@ def _refuse(path: str, error: OSError) -> NoReturn:
         raise BadEntryError("a symlink, which is never followed", path) from error
     if found and not stat.S_ISREG(found):  # a socket cannot be opened at all
         raise BadEntryError("not a regular file", path) from error
-    raise StoreError(f"cannot read the entry ({error.strerror})", path) from error
+    raise StoreError(f"cannot read the entry ({error.strerror}); mend its mode, or remove it", path) from error

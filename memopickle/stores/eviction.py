@@ -6,45 +6,37 @@ docs/explanation/eviction.md says how, how exactly the limits hold, and what oth
 from __future__ import annotations
 
 import os
-import stat
-from contextlib import contextmanager
 
 from memopickle import logs
 from memopickle.errors import StoreError
-from memopickle.files import file_time, is_directory
-from memopickle.folders import remove_own_file, scan
+from memopickle.folders import remove_own_file
 from memopickle.forking import Guard
+from memopickle.locks import real_clock
 from memopickle.notices import warn_once
 from memopickle.stores.account import Account
+from memopickle.stores.candidates import Candidates
 from memopickle.stores.lastuse import last_used
-from memopickle.stores.layout import ENTRY, FUNCTION, shards
+from memopickle.stores.look import Lookout
 from memopickle.stores.usage import SLICES, Change, Usage, append
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from memopickle.stores.look import Candidate
 
 __all__ = ["Evictor"]
 
-#: Nanoseconds by which a file may be from the future.
-_SKEW = 300 * 10**9
-#: A look ends with the slice in which it has cost this much: 1 for an entry, 4 for a folder.
-_LOOK = 2048
-#: So many entries are looked at for one that may be evicted, unless the look was at all of them.
-_SAMPLE = 4
 #: A process reads the account again when it has stored so large a part of a limit, or so many entries.
 _PART, _UNREAD = 1024, 32
-#: How many entries one call evicts at most.
-_MOST = 256
+#: How many entries one call evicts at least, if there is too much, and at most.
+_LEAST, _MOST = 2, 256
+#: How many entries it tries to evict; others may have removed them, or used them again.
+_TRIES = 2048
+#: Seconds after which a call evicts no more than the least: where removing a file waits for the disk, it takes long.
+_PATIENCE = 0.01
 #: One in so many stores looks, though nothing is to be evicted, to correct the account.
 _SELDOM = 1024
-#: Up to so many functions their folders are listed, instead of looking for one slice in each.
-_FEW = 64
-
-
-#: An entry in the order of eviction: first those from the future, whose times mean nothing, then by time. The rest is
-#: its size, its slice and its path.
-_Candidate = tuple[bool, int, int, int, str]
 
 
 class Evictor(Account):
@@ -53,22 +45,21 @@ class Evictor(Account):
     def __init__(self, root: str, max_bytes: int | None, max_entries: int | None) -> None:
         super().__init__(root)
         self._max_bytes = max_bytes
-        self._slack = 0 if max_bytes is None else max_bytes // _PART
         self._max_entries = max_entries
+        #: How much may be stored before the account is read again.
+        self._slack_bytes = 0 if max_bytes is None else max_bytes // _PART
         self._slack_entries = min(_UNREAD, _UNREAD if max_entries is None else max_entries // _PART)
         self._guard = Guard()  # of everything below
         self._usage = Usage(root)
-        #: Appended since the account was read. Begins anywhere, so that short processes also come to read it.
-        self._unread = self._slack * os.urandom(1)[0] // 256
+        #: Stored since the account was read. Begins anywhere, so that short processes also come to read it.
+        self._unread_bytes = self._slack_bytes * os.urandom(1)[0] // 256
         self._unread_entries = self._slack_entries * os.urandom(1)[0] // 256
-        #: The last is the oldest.
-        self._candidates: list[_Candidate] = []
-        #: In which order slices are looked at, and which is next.
-        self._order = _some_order()
-        self._next = 0
-        #: What was evicted and is not appended yet.
-        self._evicted: list[Change] = []
-        self._evicted_bytes = 0
+        #: What changed since the account was read.
+        self._more_entries = self._more_bytes = 0
+        #: What is still to be appended to it.
+        self._pending: list[Change] = []
+        self._lookout = Lookout(root)
+        self._candidates = Candidates()
         self._tellers: list[Callable[[str], object]] = []
         #: The keys of what was evicted and is not told yet.
         self._gone: list[str] = []
@@ -82,34 +73,126 @@ class Evictor(Account):
                 f"the entry has more than max_bytes={self._max_bytes} bytes; raise that limit to store it", place
             )
 
+    def settle(self) -> int:
+        removed = slices = idle = 0
+        try:
+            # Step by step, as other threads that store meanwhile wait for one.
+            while slices < SLICES:
+                with self._guard:
+                    slices += self._look()
+            while idle < SLICES and (evicted := self._work_off()) is not None:
+                removed += evicted
+                idle = 0 if evicted else idle + 1
+        except OSError as error:
+            self._complain(error)
+        self._tell()
+        return removed
+
+    def _work_off(self) -> int | None:
+        """Evict something of what is too much; None if nothing is."""
+        with self._guard:
+            self._read()
+            return self._make_room() if self._is_over() else None
+
     def _is_kept(self) -> bool:
         return True
 
     def _note(self, changes: list[Change]) -> None:
-        with self._guard, self._told():
-            self._unread += sum(max(change.bytes, 0) for change in changes)
-            self._unread_entries += len(changes)
-            if self._unread_entries <= self._slack_entries and (self._max_bytes is None or self._unread <= self._slack):
-                append(self._root, changes)
-            else:
-                self._read(changes)
-                self._make_room()
+        try:
+            with self._guard:
+                self._reckon(changes)
+                stored = sum([change.bytes for change in changes if change.bytes > 0])
+                self._unread_entries += len(changes)
+                self._unread_bytes += stored
+                if self._is_due():
+                    self._catch_up()
+                self._make_room(stored)
+        except OSError as error:
+            self._complain(error)
         self._tell()
 
-    def _read(self, changes: list[Change]) -> None:
-        self._usage.update(changes)
-        self._unread = self._unread_entries = 0
+    def _reckon(self, changes: list[Change]) -> None:
+        """Take account of changes at once; others get to know them with the next write."""
+        self._pending += changes
+        for change in changes:
+            self._more_entries += change.entries
+            self._more_bytes += change.bytes
 
-    def settle(self) -> int:
-        removed = seen = 0
-        with self._guard, self._told():
-            self._read([])
-            while seen < SLICES:
-                seen += self._look()
-            while evicted := self._make_room():
-                removed += evicted
-        self._tell()
+    def _is_due(self) -> bool:
+        many = self._unread_entries > self._slack_entries
+        return many or (self._max_bytes is not None and self._unread_bytes > self._slack_bytes) or self._usage.behind
+
+    def _catch_up(self) -> None:
+        """Read the account, and correct it with a look where it is incomplete, or by chance."""
+        stored = self._unread_entries
+        self._read()
+        by_chance = int.from_bytes(os.urandom(2), "big") < 65536 * stored // _SELDOM
+        if not self._usage.complete or (by_chance and not self._is_over()):  # what evicts looks anyway
+            self._look()
+
+    def _read(self) -> None:
+        pending, self._pending = self._pending, []
+        self._usage.update(pending)
+        self._more_entries = self._more_bytes = self._unread_bytes = self._unread_entries = 0
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending:
+            append(self._root, pending)
+
+    def _look(self) -> int:
+        """Count some entries more, and remember the oldest of them; return how many slices were seen to their end."""
+        self._read()  # what is listed from now on is told from what changes meanwhile
+        if self._usage.behind:
+            return 0
+        sight = self._lookout.step(self._usage)
+        if sight.counts:
+            self._usage.update(sight.counts)
+        self._candidates.add(sight, self._usage.total[0])
+        return sight.slices
+
+    def _make_room(self, least: int = 0) -> int:
+        """Evict what is too much: ``least`` bytes, and more while that is not too long; return how many entries."""
+        removed = freed = slices = 0
+        until = real_clock() + _PATIENCE
+        try:
+            for _ in range(_TRIES):
+                if not self._is_over() or self._usage.behind or removed >= _MOST:
+                    break
+                if removed >= _LEAST and freed >= least and real_clock() > until:
+                    break
+                if candidate := self._candidates.pop():
+                    if self._evict(candidate):
+                        removed, freed = removed + 1, freed + candidate[2]
+                elif slices < SLICES and (not slices or real_clock() < until):
+                    slices += self._look()
+                else:
+                    break
+        finally:
+            self._flush()
         return removed
+
+    def _is_over(self) -> bool:
+        entries, size = self._usage.total
+        too_many = self._max_entries is not None and entries + self._more_entries > self._max_entries
+        return too_many or (self._max_bytes is not None and size + self._more_bytes > self._max_bytes)
+
+    def _evict(self, candidate: Candidate) -> bool:
+        _, used, size, slice_, folder, name = candidate
+        path = f"{folder}/{name}"
+        try:
+            if last_used(os.lstat(path)) != used:
+                return False  # a hit, or a newer value, since it was looked at
+        except FileNotFoundError:
+            return False
+        if not remove_own_file(path):
+            return False
+        logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")
+        self._reckon([Change(slice_, -1, -size)])
+        if self._tellers:
+            function, shard = folder.rsplit("/", 2)[-2:]
+            self._gone.append(f"{function}/{shard}{name}")
+        return True
 
     def _tell(self) -> None:
         if not self._tellers:
@@ -120,123 +203,10 @@ class Evictor(Account):
             for tell in self._tellers:
                 tell(key)
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            pass  # the cache directory was deleted
-        except OSError as error:
+    def _complain(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # or else the cache directory was deleted
             warn_once(
                 ("evict", self._root),
                 f"could not keep the cache directory {self._root} within its limits "
                 f"({error.strerror or error}: {error.filename}); it may grow beyond them",
             )
-
-    def _make_room(self) -> int:
-        looked = not self._usage.complete or int.from_bytes(os.urandom(2), "big") % _SELDOM == 0
-        if looked:
-            self._look()
-        removed = 0
-        while removed < _MOST and self._is_over():
-            if self._candidates:
-                removed += self._evict(self._candidates.pop())
-            elif looked:
-                break
-            else:
-                looked = True
-                self._look()
-        self._flush()
-        return removed
-
-    def _is_over(self) -> bool:
-        # Less the slack, which may be stored before the account is read again.
-        entries, size = self._usage.total
-        entries += self._slack_entries - len(self._evicted)
-        size += self._slack - self._evicted_bytes
-        too_many = self._max_entries is not None and entries > self._max_entries
-        return too_many or (self._max_bytes is not None and size > self._max_bytes)
-
-    def _evict(self, candidate: _Candidate) -> bool:
-        _, used, size, slice_, path = candidate
-        try:
-            if last_used(os.lstat(path)) != used:
-                return False  # a hit, or a newer value, since it was looked at
-        except FileNotFoundError:
-            return False
-        if not remove_own_file(path):
-            return False
-        logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")
-        self._evicted.append(Change(slice_, -1, -size))
-        self._evicted_bytes += size
-        if self._tellers:
-            folder, shard, name = path.rsplit("/", 3)[-3:]
-            self._gone.append(f"{folder}/{shard}{name}")
-        return True
-
-    def _flush(self) -> None:
-        if self._evicted:
-            evicted, self._evicted, self._evicted_bytes = self._evicted, [], 0
-            self._usage.update(evicted)
-
-    # -- looking at what is there --------------------------------------------------------------------------------
-
-    def _look(self) -> int:
-        """Count the next slices, and remember the oldest entries in them; return how many slices."""
-        self._flush()  # or it would be taken off what is counted now
-        found: list[_Candidate] = []
-        counts: list[Change] = []
-        cost = seen = 0
-        folders_of = self._folders()
-        latest = file_time() + _SKEW
-        while seen < SLICES and cost < _LOOK:
-            slice_ = self._order[self._next]
-            self._next = (self._next + 1) % SLICES
-            seen += 1
-            folders = folders_of(slice_)
-            entries = [entry for folder in folders for entry in _entries(folder, slice_, latest)]
-            cost += 4 * len(folders) + len(entries)
-            found += entries
-            count = Change(slice_, len(entries), sum(entry[2] for entry in entries), counted=True)
-            if self._usage.cell(slice_) != (count.entries, count.bytes):
-                counts.append(count)
-        self._usage.update(counts)
-        found.sort(reverse=True)
-        self._candidates = found if seen == SLICES else found[-max(len(found) // _SAMPLE, 1) :]
-        return seen
-
-    def _folders(self) -> Callable[[int], list[str]]:
-        """Return what tells the folders of a slice."""
-        functions = [
-            entry.path
-            for entry in scan(self._root)
-            if FUNCTION.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
-        ]
-        if len(functions) > _FEW:
-            return lambda slice_: [path for function in functions if is_directory(path := f"{function}/{slice_:02x}")]
-        found: dict[str, list[str]] = {}
-        for function in functions:
-            for shard in shards(function):
-                found.setdefault(shard.name, []).append(shard.path)
-        return lambda slice_: found.get(f"{slice_:02x}", [])
-
-
-def _entries(folder: str, slice_: int, latest: int) -> list[_Candidate]:
-    found = []
-    for entry in scan(folder):
-        if not ENTRY.fullmatch(entry.name):
-            continue
-        try:
-            facts = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        if stat.S_ISREG(facts.st_mode):
-            used = last_used(facts)
-            found.append((used <= latest, used, facts.st_size, slice_, entry.path))
-    return found
-
-
-def _some_order() -> list[int]:
-    # Another in each process, so that together they see everything. The random module would take 5 ms to import.
-    start, step = os.urandom(2)
-    return [(start + number * (step | 1)) % SLICES for number in range(SLICES)]

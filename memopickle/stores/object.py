@@ -224,5 +224,5 @@ class _ObjectWriter(Writer):
 
 def _path(key: str) -> str:
     if not is_key(key):
-        raise ConfigurationError(f"key={key!r}: not a store key")
+        raise ConfigurationError(f"key={key!r}: a store key is 40 hex digits, '/', 64 hex digits, '.', 16 hex digits")
     return key

@@ -123,7 +123,9 @@ def _check(store: Store) -> None:
     if not isinstance(store, Store):
         raise ConfigurationError(f"ReadOnlyStore needs a store, such as DirectoryStore(path), not {store!r}")
     if isinstance(store, MemoryStore):
-        raise ConfigurationError("a MemoryStore begins empty, so that a read-only one would never hit")
+        raise ConfigurationError(
+            "a MemoryStore begins empty, so that a read-only one would never hit; give a store that others fill"
+        )
     if isinstance(store, ShelveStore):
         raise ConfigurationError("a shelf cannot be read without writing its lock file; use a DirectoryStore")
     if hasattr(store, "tiers"):

@@ -64,9 +64,13 @@ class RedisStore(Store):
         max_value_bytes: int | None = 32 << 20, timeout: float = 0.5, lease: object = 10.0,
     ) -> None:  # fmt: skip
         if not isinstance(prefix, str) or not re.fullmatch(r"[!-z|~]+", prefix):
-            raise ConfigurationError(f"prefix={prefix!r}: give printable ASCII without spaces and braces")
+            raise ConfigurationError(
+                f"prefix={prefix!r}: give printable ASCII without spaces and braces, such as 'memopickle:'"
+            )
         if max_value_bytes is not None and (type(max_value_bytes) is not int or max_value_bytes < 1):
-            raise ConfigurationError(f"max_value_bytes={max_value_bytes!r}: give a whole number from 1, or None")
+            raise ConfigurationError(
+                f"max_value_bytes={max_value_bytes!r}: give a whole number from 1, or None for no limit"
+            )
         self.prefix = prefix
         self.ttl: int | None = result_ttl(ttl)
         self.max_value_bytes = max_value_bytes
@@ -190,7 +194,9 @@ class RedisStore(Store):
         value = b"".join(chunks)
         if self.max_value_bytes is not None and len(value) > self.max_value_bytes:
             raise StoreError(
-                f"{len(value)} bytes are more than max_value_bytes={self.max_value_bytes}", self.place(key)
+                f"the entry has {len(value)} bytes, above max_value_bytes={self.max_value_bytes}; "
+                "raise that limit to store it",
+                self.place(key),
             )
         return value
 

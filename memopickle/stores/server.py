@@ -90,11 +90,11 @@ class Server:
     def _failed(self, attempt: int, error: Exception) -> NoReturn:
         if _answered(error):
             self._breaker.succeeded(attempt)
-            raise StoreError(f"the server refuses ({_sentence(error)})", self.place) from error
+            raise StoreError(f"the server refused ({_sentence(error)}); mend that there", self.place) from error
         self._reason = _sentence(error) if "AskError" not in _kinds(error) else "part of a cluster; say ?cluster=1"
         self._breaker.failed(attempt)
         self._drop_idle()
-        raise ServerDownError(f"the server can't be used ({self._reason})", self.place)
+        raise ServerDownError(f"the server can't be used ({self._reason}); start it, or mend the URL", self.place)
 
     def _refuse(self) -> NoReturn:
         left = self._breaker.remaining()
@@ -138,7 +138,9 @@ def _checked(client: Any) -> Any:
     if not all(hasattr(client, name) for name in ("mget", "evalsha", "scan_iter", "pipeline")):
         raise ConfigurationError(f"give a redis:// URL or a client as of redis-py or valkey-py, not {type(client)}")
     if ".asyncio" in type(client).__module__:
-        raise ConfigurationError("give a client that is not asynchronous: the store is called from threads")
+        raise ConfigurationError(
+            "the client is asynchronous, and the store is called from threads; give one such as redis.Redis"
+        )
     if client.get_encoder().decode_responses:
         raise ConfigurationError("the client decodes responses; make it with decode_responses=False")
     return client

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 
-from memopickle.errors import ConfigurationError, LockTimeoutError, StoreError
+from memopickle.errors import LockTimeoutError, StoreError
 from memopickle.expiry import result_ttl
-from memopickle.files import make_directories
+from memopickle.files import full_path, make_directories
 from memopickle.locks import locked_file, remove_free_locks
 from memopickle.storekey import FUNCTION_SIZE, NAMESPACE_SIZE
 from memopickle.stores.base import Store, Writer
@@ -52,10 +52,7 @@ class ShelveStore(Store):
     """
 
     def __init__(self, path: str | os.PathLike[str], ttl: object = None) -> None:
-        text = os.fspath(path)
-        if not isinstance(text, str) or not text or "\0" in text:
-            raise ConfigurationError(f"path={path!r}: give the file as text that is not empty, or as a Path")
-        self.path: str = os.path.abspath(os.path.expanduser(text))
+        self.path: str = full_path(path, "file")
         self.ttl: int | None = result_ttl(ttl)
         self._breaker = Breaker()
 
@@ -163,7 +160,8 @@ class ShelveStore(Store):
         attempt = self._breaker.enter()
         if attempt is None:
             raise LockTimeoutError(
-                f"another process held the lock for long; tried again in {self._breaker.remaining():.1f} seconds",
+                f"another process held the lock for long; if it is stopped, end it (tried again in "
+                f"{self._breaker.remaining():.1f} seconds)",
                 self.path,
             )
         if not os.path.isdir(os.path.dirname(self.path)):
@@ -186,7 +184,7 @@ class ShelveStore(Store):
                 yield database
                 database.close()
             except Exception as error:
-                raise StoreError(f"the shelf refuses ({type(error).__name__}: {error})", self.path) from error
+                raise StoreError(f"the shelf refused ({type(error).__name__}: {error})", self.path) from error
             finally:
                 database.close()
 

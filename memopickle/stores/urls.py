@@ -29,6 +29,8 @@ def open_store(url: str) -> Store:
     :class:`memopickle.TieredStore`, as in ``memory:?ttl=30s+dir:/var/cache/app``; ``readonly:`` before one is a
     :class:`memopickle.ReadOnlyStore`. ConfigurationError for an unknown scheme or option.
     """
+    if not isinstance(url, str):
+        raise ConfigurationError(f"store URL {url!r}: give text, such as dir:/var/cache/app")
     tiers = [_single(part) for part in re.split(_NEXT, url)]
     if len(tiers) == 1:
         return tiers[0]
@@ -105,7 +107,9 @@ def _shelf(path: str, options: dict[str, str]) -> Store:
 
 def _memory(path: str, options: dict[str, str]) -> Store:
     if path:
-        raise ConfigurationError(f"memory: takes no path, but {path!r} was given")
+        raise ConfigurationError(
+            f"memory: takes no path, but {path!r} was given; write options as in memory:?maxsize=1000"
+        )
     return MemoryStore(_whole(options, "maxsize"), _whole(options, "max_bytes"), _ttl(options))
 
 

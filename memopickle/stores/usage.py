@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from struct import Struct
+from struct import Struct, error
 
 from memopickle.files import APPEND_FLAGS, WRITE_FLAGS, close, keep_private, replace, write_all
 from memopickle.folders import remove_file
@@ -19,7 +19,7 @@ from memopickle.stores.layout import USAGE
 from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 __all__ = ["SLICES", "Change", "Usage", "append", "has_usage"]
 
@@ -32,8 +32,10 @@ _MAGIC = b"mpkuse1\0"
 _HEADER_SIZE = 16
 #: Bytes from which on the file is rewritten with one record for each slice.
 _LONG = 65536
-#: No more is ever read at once: the file may be somebody's joke.
-_MOST = 1 << 20
+#: Bytes that are read at once; what is longer, after a process without a limit stored much, is read on by later calls.
+_MOST = 1 << 18
+#: Bytes from which on nobody reads what is new, but counts everything again: the file may be somebody's joke.
+_TOO_LONG = 1 << 24
 _LIMITS = range(-(1 << 31), 1 << 31), range(-(1 << 62), 1 << 62)
 
 
@@ -59,6 +61,8 @@ class Usage:
         #: What each slice holds, None where nobody counted it yet.
         self._cells: list[tuple[int, int] | None] = [None] * SLICES
         self._known = self._entries = self._bytes = 0
+        #: Whether others appended more than was read yet.
+        self.behind: bool = False
 
     @property
     def complete(self) -> bool:
@@ -68,6 +72,8 @@ class Usage:
     @property
     def total(self) -> tuple[int, int]:
         """Entries and bytes; while slices are unknown, they are taken to be like the known ones."""
+        if self._known == SLICES:
+            return max(self._entries, 0), max(self._bytes, 0)
         known = self._known or 1
         return max(self._entries * SLICES // known, 0), max(self._bytes * SLICES // known, 0)
 
@@ -75,7 +81,7 @@ class Usage:
         """Return entries and bytes of a slice, None if they are not known."""
         return self._cells[slice_]
 
-    def update(self, changes: Iterable[Change] = (), *, make: bool = True) -> None:
+    def update(self, changes: Sequence[Change] = (), *, make: bool = True) -> None:
         """Append changes, and take in what others appended; without ``make`` only if the file is there. OSError."""
         data = _pack(changes)
         if self._exchange(data) or not make:
@@ -91,15 +97,18 @@ class Usage:
             self._forget()
             return False
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", self._path)
             if not self._is_same(fd):
                 return False
             write_all(fd, [data])
-            usable = self._read_on(fd)
+            usable = found.st_size - self._offset <= _TOO_LONG and self._read_on(fd)
         finally:
             close(fd)
-        if not usable or self._offset > _LONG:
+        if not usable:
+            self._forget()
+        if not usable or (self._offset > _LONG and not self.behind):
             with suppress(FileNotFoundError):  # the directory was deleted
                 self._rewrite()
         return True
@@ -117,29 +126,29 @@ class Usage:
         os.lseek(fd, self._offset, os.SEEK_SET)
         data = os.read(fd, _MOST)
         if len(data) % _RECORD.size:  # cut, by a full disk: what follows would be read askew
-            self._forget()
             return False
         for slice_, counted, entries, size in _RECORD.iter_unpack(data):
-            self._apply(slice_, counted, entries, size)
+            known = self._cells[slice_]
+            if counted:
+                self._set(slice_, known, (entries, size))
+            elif known:
+                self._set(slice_, known, (known[0] + entries, known[1] + size))
         self._offset += len(data)
+        self.behind = len(data) == _MOST
         return True
 
-    def _apply(self, slice_: int, counted: int, entries: int, size: int) -> None:
-        known = self._cells[slice_]
-        if known is None:
-            if not counted:
-                return
+    def _set(self, slice_: int, before: tuple[int, int] | None, now: tuple[int, int]) -> None:
+        if before is None:
             self._known += 1
-        before = known or (0, 0)
-        after = (entries, size) if counted else (before[0] + entries, before[1] + size)
-        self._cells[slice_] = after
-        self._entries += after[0] - before[0]
-        self._bytes += after[1] - before[1]
+            before = 0, 0
+        self._cells[slice_] = now
+        self._entries += now[0] - before[0]
+        self._bytes += now[1] - before[1]
 
     def _rewrite(self) -> None:
         header = _MAGIC + os.urandom(_HEADER_SIZE - len(_MAGIC))
         known = ((number, cell) for number, cell in enumerate(self._cells) if cell is not None)
-        data = header + _pack(Change(number, *cell, counted=True) for number, cell in known)
+        data = header + _pack([Change(number, *cell, counted=True) for number, cell in known])
         temporary = f"{self._path}-{os.urandom(8).hex()}.tmp"
         fd = os.open(temporary, WRITE_FLAGS, 0o600)
         try:
@@ -160,23 +169,30 @@ def has_usage(root: str) -> bool:
     return os.access(f"{root}/{USAGE}", os.F_OK)
 
 
-def append(root: str, changes: Iterable[Change]) -> None:
+def append(root: str, changes: Sequence[Change]) -> None:
     """Append changes for those that keep account, without reading theirs; OSError."""
-    fd = os.open(f"{root}/{USAGE}", APPEND_FLAGS | os.O_WRONLY)
+    path = f"{root}/{USAGE}"
+    fd = os.open(path, APPEND_FLAGS | os.O_WRONLY)
     try:
         write_all(fd, [_pack(changes)])
+        too_long = os.lseek(fd, 0, os.SEEK_CUR) > _TOO_LONG
     finally:
         close(fd)
+    if too_long:  # nobody who has a limit came by for a million stores
+        remove_file(path)
 
 
-def _pack(changes: Iterable[Change]) -> bytes:
-    return b"".join(
-        _RECORD.pack(change.slice, change.counted, _within(change.entries, 0), _within(change.bytes, 1))
-        for change in changes
-    )
+def _pack(changes: Sequence[Change]) -> bytes:
+    try:
+        return b"".join([_RECORD.pack(slice_, counted, entries, size) for slice_, entries, size, counted in changes])
+    except error:
+        return b"".join(map(_pack_within, changes))
 
 
-def _within(number: int, kind: int) -> int:
+def _pack_within(change: Change) -> bytes:
     """Keep forged or damaged numbers, which add up, within what a record can hold."""
-    limits = _LIMITS[kind]
-    return min(max(number, limits.start), limits.stop - 1)
+    entries, size = (
+        min(max(number, limits.start), limits.stop - 1)
+        for number, limits in zip((change.entries, change.bytes), _LIMITS, strict=True)
+    )
+    return _RECORD.pack(change.slice, change.counted, entries, size)

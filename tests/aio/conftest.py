@@ -1,21 +1,16 @@
 """Caches in each of the stores that need no server."""
 
 import pytest
+from helpers.stores import LOCAL, local_store
 
-from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore
+from memopickle import Cache, DirectoryStore
 
 SECRET = "a secret of more than 32 bytes, for the tests"
 
 
-@pytest.fixture(params=["directory", "shelve", "memory", "objects"])
+@pytest.fixture(params=LOCAL)
 def cache(request, tmp_path, events):
-    stores = {
-        "directory": lambda: DirectoryStore(tmp_path / "cache"),
-        "shelve": lambda: ShelveStore(tmp_path / "shelf"),
-        "memory": MemoryStore,
-        "objects": lambda: MemoryStore(copy=False),
-    }
-    return Cache(stores[request.param](), secret=SECRET, on_event=events.append)
+    return Cache(local_store(request.param, tmp_path), secret=SECRET, on_event=events.append)
 
 
 @pytest.fixture

@@ -3,35 +3,23 @@
 import asyncio
 
 import pytest
+from helpers.clock import Clock
+from helpers.stores import LOCAL, local_store
 
-from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, StoreError, background
+from memopickle import Cache, DirectoryStore, StoreError, background
 from memopickle.events import NotStored
 from tests.aio.conftest import SECRET
 from tests.aio.tasks import run, until, waiting
 
 
-class Time:
-    def __init__(self):
-        self.now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Time()
+    return Clock()
 
 
-@pytest.fixture(params=["directory", "shelve", "memory", "objects"])
+@pytest.fixture(params=LOCAL)
 def cache(request, tmp_path, events, clock):
-    stores = {
-        "directory": lambda: DirectoryStore(tmp_path / "cache"),
-        "shelve": lambda: ShelveStore(tmp_path / "shelf"),
-        "memory": MemoryStore,
-        "objects": lambda: MemoryStore(copy=False),
-    }
-    return Cache(stores[request.param](), secret=SECRET, on_event=events.append, clock=clock)
+    return Cache(local_store(request.param, tmp_path), secret=SECRET, on_event=events.append, clock=clock)
 
 
 class Source:

@@ -316,7 +316,7 @@ def test_threads_that_come_first_together_share_one_client(store):
 def test_close_closes_the_client_and_ends_the_thread(store):
     store.get(KEY)
     client = store.client
-    (thread,) = threads_of(store)
+    thread = store._loop.session.thread
     store.close()
     assert client.closed
     assert client.loop.is_closed()

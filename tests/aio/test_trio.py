@@ -4,13 +4,14 @@ import asyncio
 import threading
 
 import pytest
+from helpers.needed import need
 
 from memopickle.aio import turns
 from memopickle.locks import real_clock
 from tests.aio.tasks import PATIENCE, waiting
 
-trio = pytest.importorskip("trio")
-anyio = pytest.importorskip("anyio")
+trio = need("trio")
+anyio = need("anyio")
 
 
 class Slow:
@@ -183,7 +184,7 @@ def test_anyio_runs_it_on_either(cache, backend):
 
 
 def test_uvloop_runs_it(cache):
-    uvloop = pytest.importorskip("uvloop")
+    uvloop = need("uvloop")
     calls = []
 
     @cache.cached(track_code="off")

@@ -62,7 +62,7 @@ async def stale(number):
         return len(log.readlines())
 
 
-FUNCTIONS = {f.__name__: f for f in (square, quick, impatient, failing, stale)}
+FUNCTIONS = {f.__name__: f for f in (square, quick, impatient, failing)}
 
 
 async def many(tasks, keys):
@@ -91,10 +91,14 @@ async def idle():
         await asyncio.sleep(0)
 
 
+ORDERS = {"stale": stale, "many": many, "leave": leave, "clock": clock, "idle": idle}
+
+
 async def answer(name, *numbers):
-    do = {"many": many, "leave": leave, "clock": clock, "idle": idle}.get(name) or FUNCTIONS[name]
+    if name in ORDERS:
+        return await ORDERS[name](*map(int, numbers))
     try:
-        return await do(*map(int, numbers))
+        return [await FUNCTIONS[name](int(number)) for number in numbers]
     except ValueError as error:
         return repr(error)
 

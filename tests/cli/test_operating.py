@@ -215,6 +215,17 @@ def test_doctor_finds_it_and_says_how_to_mend_it(cli, filled, path, monkeypatch,
     assert cure in findings(done)[subject]["cure"]
 
 
+def test_doctor_takes_entries_of_another_version_for_no_damage(cli, filled, path):
+    places = [entry for entry in path.rglob("*.*") if entry.is_file() and len(entry.name) == 79]
+    data = bytearray(places[0].read_bytes())
+    data[4] += 1  # the number of the format
+    places[0].write_bytes(data)
+    done = cli("doctor", path, "--json")
+    assert done.code == 0
+    assert findings(done)["entries"]["state"] == "note"
+    assert findings(done)["entries"]["text"].startswith(f"1 of {len(places)} have the entry format of another version")
+
+
 def test_doctor_tells_the_kind_of_file_system(tmp_path):
     from memopickle.mounts import file_system
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import SECRET
 from cli.test_operating import commands
-from helpers.programs import tool
+from helpers.needed import tool
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = DOCS / "reference" / "command-line"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import SECRET, named
 from cli.test_operating import used
-from helpers.programs import tool
+from helpers.needed import tool
 
 from memopickle import Cache, DirectoryStore
 from memopickle.cli.page.markup import element

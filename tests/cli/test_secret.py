@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from cli.conftest import SECRET, named
-from helpers.programs import tool
+from helpers.needed import need, tool
 
 from memopickle import Cache, DirectoryStore
 
@@ -131,6 +131,25 @@ def test_drop_old_ends_it(cli, kept, own, path):
     assert cli("verify", path).code == 0
 
 
+def test_a_rotation_as_json_counts_the_entries(cli, kept, own, path):
+    done = json.loads(cli("secret", "rotate", path, "--drop-old", "--json").out)
+    assert (done["re_signed"], done["secrets_dropped"]) == (40, 1)
+
+
+def test_making_a_secret_as_json_gives_its_path(cli, own):
+    assert json.loads(cli("secret", "make", "--json").out) == {"path": str(own)}
+
+
+def test_secrets_of_the_environment_are_dropped_there(cli, settings, path, store, monkeypatch):
+    Cache(store, secret=SECRET).cached(named("m", "f"))(1)
+    monkeypatch.setenv("MEMOPICKLE_SECRET", f"{'n' * 32},{SECRET}")
+    done = cli("secret", "rotate", path, "--drop-old")
+    assert done.code == 2
+    assert "MEMOPICKLE_SECRET is not ours to change: take the old secrets off the list there" in " ".join(
+        done.err.split()
+    )
+
+
 def test_drop_old_refuses_while_an_entry_cannot_be_signed_anew(cli, kept, own, path, store):
     Cache(store, secret="x" * 32).cached(named("m", "other"))(1)
     done = cli("secret", "rotate", path, "--drop-old")
@@ -140,7 +159,7 @@ def test_drop_old_refuses_while_an_entry_cannot_be_signed_anew(cli, kept, own, p
 
 
 def test_arrays_are_signed_anew(cli, own, path, store):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     Cache(store).cached(named("m", "f", lambda day: numpy.arange(100_000)))(1)
     assert cli("secret", "rotate", path).code == 0
     assert cli("secret", "rotate", path, "--drop-old").code == 0

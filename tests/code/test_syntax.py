@@ -22,6 +22,8 @@ SAME = {
     "unicode prefix": ("def f(x):\n    return 'ab'\n", "def f(x):\n    return u'ab'\n"),
     "hexadecimal": ("def f(x):\n    return 255_000\n", "def f(x):\n    return 0x3e418\n"),
     "f-string without fields": ("def f(x):\n    return 'ab'\n", "def f(x):\n    return f'ab'\n"),
+    "empty f-string": ("def f(x):\n    return ''\n", "def f(x):\n    return f''\n"),
+    "debug": ("def f(x):\n    return True\n", "def f(x):\n    return __debug__\n"),
     "split f-string": ("def f(x):\n    return f'a{x}bc'\n", "def f(x):\n    return 'a' f'{x}b' 'c'\n"),
     "empty format": ("def f(x):\n    return f'{x}'\n", "def f(x):\n    return f'{x:}'\n"),
     "local annotation": ("def f(x):\n    y = x\n    return y\n", "def f(x):\n    y: int = x\n    return y\n"),

@@ -1,9 +1,9 @@
 """Every Python and shell block of the pages runs, or says why it does not."""
 
 import ast
-import importlib.util
 
 import pytest
+from helpers.needed import need_installed
 from helpers.pages import DOCS, ROOT, blocks, pages, run_page, same_output
 
 #: What runs; blocks of other languages are shown only.
@@ -53,9 +53,7 @@ RUN_HERE = [
 
 @pytest.mark.parametrize("page", RUN_HERE, ids=name_of)
 def test_what_a_page_shows_runs(page, tmp_path):
-    for module in NEEDS.get(name_of(page), ()):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is missing")
+    need_installed(*NEEDS.get(name_of(page), ()))
     run_page(page, tmp_path)
 
 

@@ -3,13 +3,13 @@
 clear_cache.py has tests of its own, in tests/test_examples.py.
 """
 
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 
 import pytest
+from helpers.needed import need, need_installed
 from helpers.pages import DOCS, ROOT
 
 EXAMPLES = DOCS / "examples"
@@ -21,7 +21,7 @@ def example(tmp_path):
 
     def run(name, *arguments, needs=()):
         for module in needs:
-            pytest.importorskip(module)
+            need(module)
         command = [sys.executable, str(EXAMPLES / name), str(tmp_path / "cache"), *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "MEMOPICKLE_CONFIG": os.devnull}
         ended = subprocess.run(
@@ -77,9 +77,7 @@ def test_a_parallel_parse_parses_each_file_once(example, tmp_path):
 
 @pytest.mark.filterwarnings("ignore")  # of the kernel's own machinery
 def test_a_notebook_computes_once_in_two_kernels(tmp_path):
-    for module in ("sklearn", "ipykernel", "nbclient"):
-        if importlib.util.find_spec(module) is None:
-            (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(f"{module} is missing")
+    need_installed("sklearn", "ipykernel", "nbclient")
     first, second = executed(tmp_path), executed(tmp_path)
     assert "computing" in first
     assert "hits=0, misses=1" in first

@@ -1,9 +1,9 @@
 """docs/reference/errors.md lists every message of the package's exceptions and warnings."""
 
 import ast
-import importlib.util
 
 import pytest
+from helpers.house import program
 from helpers.pages import DOCS
 
 PAGE = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
@@ -11,10 +11,7 @@ PAGE = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def lister():
-    spec = importlib.util.spec_from_file_location("messages", DOCS / "messages.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("messages")
 
 
 def test_every_message_of_the_source_is_on_the_page(lister):

@@ -1,9 +1,9 @@
 """docs/reference/numbers.md: the rules of the house hold, and the page says what docs/measure.py measures."""
 
 import ast
-import importlib.util
 
 import pytest
+from helpers.house import program
 from helpers.pages import DOCS
 
 PAGE = DOCS / "reference" / "numbers.md"
@@ -11,10 +11,7 @@ PAGE = DOCS / "reference" / "numbers.md"
 
 @pytest.fixture(scope="module")
 def measure():
-    spec = importlib.util.spec_from_file_location("measure", DOCS / "measure.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("measure")
 
 
 def made(measure, text, name="program"):

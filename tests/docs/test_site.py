@@ -1,7 +1,6 @@
 """The site builds without a warning, needs nothing from elsewhere, and finds what it is searched for."""
 
 import html.parser
-import importlib.util
 import json
 import os
 import re
@@ -10,17 +9,20 @@ import sys
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from helpers.needed import need_installed
 from helpers.pages import DOCS, ROOT
+from helpers.pages import pages as sources
 
 NEEDED = ("mkdocs", "material", "mkdocstrings")
+
+#: All that the pages link to elsewhere: no test asks whether it is still there, so add one only after a look.
+LOOKED_AT = {"https://keepachangelog.com/en/1.1.0/", "https://semver.org/"}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The folder of the built site."""
-    for module in NEEDED:
-        if importlib.util.find_spec(module) is None:
-            (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(f"{module} is missing")
+    need_installed(*NEEDED)
     folder = tmp_path_factory.mktemp("site")
     # Without a way out: a build that fetches fonts or scripts fails here.
     environment = {
@@ -85,6 +87,29 @@ def test_all_links_and_loads_within_the_site_lead_somewhere(site, pages):
             ):
                 broken.append((str(path.relative_to(site)), url))
     assert broken == []
+
+
+def test_links_that_leave_the_site_are_those_that_somebody_looked_at(pages):
+    leaving = {url for page in pages.values() for url in page.links if urlsplit(url).netloc}
+    written = {url for page in sources() for url in re.findall(r"\]\((\w+:[^)]+)\)", page.read_text(encoding="utf-8"))}
+    assert leaving | written == LOOKED_AT
+    assert all(re.fullmatch(r"https://[\w-]+(\.[\w-]+)+/\S*", url) for url in LOOKED_AT)
+
+
+def test_the_index_of_the_search_has_every_page(site, pages):
+    index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
+    known = {entry["location"].partition("#")[0] for entry in index["docs"]}
+    assert {str(path.relative_to(site)) for path in pages} - known <= {"404.html"}
+
+
+def test_every_picture_says_what_it_shows(site):
+    silent = [
+        (str(path.relative_to(site)), tag)
+        for path in site.rglob("*.html")
+        for tag in re.findall(r"<img[^>]*>", path.read_text(encoding="utf-8"))
+        if not re.search(r'alt="[^"]{20,}"', tag)
+    ]
+    assert silent == []
 
 
 @pytest.mark.parametrize(

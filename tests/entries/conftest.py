@@ -2,6 +2,7 @@
 
 import pytest
 from helpers.functions import Counted
+from helpers.needed import need
 
 from memopickle import Secret
 from memopickle.codec import Codec
@@ -36,7 +37,7 @@ def entry(codec, key, facts):
 @pytest.fixture
 def large_entry(codec, key, facts):
     """An entry with two buffers, each after some padding."""
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     value = [numpy.arange(4100, dtype="u1"), numpy.arange(600, dtype="f8")]
     return b"".join(codec.encode(key, value, facts))
 

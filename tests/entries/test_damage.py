@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 
 import pytest
+from helpers.needed import need
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -257,14 +258,14 @@ def test_a_huge_buffer_in_a_signed_table_allocates_nothing(secret, key, facts, s
 
 
 def test_buffers_that_changed_places_are_refused(codec, key, facts):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     value = [numpy.zeros(4096, "u1"), numpy.ones(4096, "u1")]
     data = b"".join(codec.encode(key, value, facts))
     refused(codec, key, data[:-8192] + data[-4096:] + data[-8192:-4096])
 
 
 def test_padding_must_be_zeros(codec, key, facts):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     value = numpy.ones(4096, "u1")
     # One of two lengths is no multiple of 64.
     several = (codec.encode(key, value, Facts(0, metadata=metadata)) for metadata in (b"{}", b"{ }"))
@@ -326,7 +327,7 @@ def test_what_is_verified_is_of_any_kind_and_compression_and_nothing_less(secret
 
 @pytest.mark.parametrize("compress", [None, "zlib"])
 def test_what_is_signed_again_is_the_same_entry_of_another_secret(secret, key, facts, compress):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     new, old = Secret("a newer secret of more than 32 bytes").signer, Secret(secret).signer
     before = Codec([old], "", PICKLE, kinds=(EXCEPTION,), compress=compress)
     data = b"".join(before.encode(key, [numpy.arange(9000), "held" * 1000], facts))

@@ -10,6 +10,7 @@ import struct
 
 import pytest
 from helpers.functions import Counted, count, reasons
+from helpers.needed import need
 from helpers.programs import WITHOUT_PRIVILEGES, run
 
 from memopickle import Cache, DirectoryStore, Secret, ShelveStore
@@ -191,7 +192,7 @@ def test_a_signed_entry_that_cannot_be_loaded_is_refused_with_the_reason(cache, 
 
 @pytest.mark.parametrize("part", ["padding", "first buffer", "last byte", "length", "flags", "digest"])
 def test_damaged_arrays_are_computed_again(cache, events, part):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     arrays = Counted(cache, lambda size: [numpy.arange(size), numpy.ones(size)])
     arrays(1000)
     data = arrays.data(1000)
@@ -221,7 +222,7 @@ def test_damaged_arrays_are_computed_again(cache, events, part):
 @pytest.mark.parametrize("size", [10, 1000, 100_000])
 @pytest.mark.parametrize("place", ["directory", "shelf"])
 def test_arrays_come_back_writable_and_each_caller_has_his_own(tmp_path, secret, size, place):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     store = DirectoryStore(tmp_path / "cache") if place == "directory" else ShelveStore(tmp_path / "shelf")
     ones = Counted(Cache(store, secret=secret), numpy.ones)
     for _ in range(3):
@@ -232,7 +233,7 @@ def test_arrays_come_back_writable_and_each_caller_has_his_own(tmp_path, secret,
 
 
 def test_a_read_only_array_stays_read_only(cache):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
 
     def frozen(size):
         array = numpy.ones(size)

@@ -5,8 +5,9 @@ import logging
 
 import pytest
 from helpers.functions import Counted, count, reasons
+from helpers.stores import local_store
 
-from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore
+from memopickle import Cache
 from memopickle.events import BadEntry, Miss
 from tests.faults.tools import SECRET, leftovers
 from tests.faults.workers import Team
@@ -54,12 +55,7 @@ def missed(double, events, caplog, marker):
 @pytest.fixture(params=["directory", "shelve", "memory"])
 def any_cache(request, tmp_path, events):
     """A cache in each of the stores that need no server."""
-    stores = {
-        "directory": lambda: DirectoryStore(tmp_path / "cache"),
-        "shelve": lambda: ShelveStore(tmp_path / "shelf"),
-        "memory": MemoryStore,
-    }
-    return Cache(stores[request.param](), secret=SECRET, on_event=events.append)
+    return Cache(local_store(request.param, tmp_path), secret=SECRET, on_event=events.append)
 
 
 @pytest.fixture

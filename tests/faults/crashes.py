@@ -13,16 +13,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["CALLS", "HARMLESS", "Server", "fail_everywhere", "kill_everywhere"]
+__all__ = ["Server", "fail_everywhere", "kill_everywhere", "place_in_memory", "unknown_calls"]
 
 VICTIM = Path(__file__).with_name("victim.py")
 #: The system calls that change files, or what is locked and open; those that this machine has.
 CALLS = (
     "openat", "write", "pwrite64", "writev", "close", "?rename", "renameat", "renameat2", "?unlink", "unlinkat",
     "?mkdir", "mkdirat", "?rmdir", "?link", "linkat", "?symlink", "symlinkat", "?chmod", "fchmod", "fchmodat",
-    "ftruncate", "truncate", "fsync", "fdatasync", "flock", "fcntl", "?utime", "utimensat", "fallocate",
+    "fchown", "ftruncate", "truncate", "fsync", "fdatasync", "flock", "fcntl", "?utime", "utimensat", "fallocate",
 )  # fmt: skip
 KILLED = str(-signal.SIGKILL)
 #: What a task may do besides: nothing that another process sees.
@@ -34,11 +36,11 @@ HARMLESS = re.compile(
 
 
 class Server:
-    """Has processes forked that do what they are told."""
+    """Has processes forked that do what they are told: by victim.py, or another program like it."""
 
-    def __init__(self):
+    def __init__(self, program=VICTIM):
         self._process = subprocess.Popen(
-            [sys.executable, str(VICTIM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def close(self):
@@ -86,6 +88,20 @@ class Server:
 
     def _hear(self):
         return self._process.stdout.readline().strip()
+
+
+@contextmanager
+def place_in_memory():
+    """Give a folder in memory, where there is such a place: being killed is the same there, and flushing is free."""
+    memory = "/dev/shm"
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as place:
+        yield Path(place)
+
+
+def unknown_calls(server, template, task):
+    """Return the system calls of a task that are neither struck nor harmless."""
+    known = {call.lstrip("?") for call in CALLS}
+    return {call for call in server.trace(task, template) if call not in known and not HARMLESS.fullmatch(call)}
 
 
 def kill_everywhere(server, template, task, but=()):

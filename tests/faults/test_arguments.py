@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from helpers.functions import Counted, reasons
+from helpers.needed import need
 from helpers.programs import run
 
 from memopickle import Cache, DirectoryStore, UnkeyableError
@@ -239,7 +240,7 @@ def room(kind, size):
 
 def large(kind, size):
     if kind == "array":
-        array = pytest.importorskip("numpy").zeros(size, "u1")
+        array = need("numpy").zeros(size, "u1")
         array[-1] = array[size // 2] = 7
         return array
     return bytes(size - 1) + b"\7"
@@ -291,7 +292,7 @@ def test_87_values_that_look_like_none_are_told_apart_from_a_miss(any_cache, val
 
 
 def test_90_a_result_changed_by_its_callers_is_unchanged_in_the_store(any_cache):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     count = Counting(any_cache, lambda value: {"list": [value], "array": numpy.arange(5000), "set": {1}})
     for _ in range(3):
         found = count(3)

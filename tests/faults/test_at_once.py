@@ -63,7 +63,7 @@ def test_74_readers_writers_delete_clear_and_prune_at_once(url):
         subprocess.Popen([sys.executable, storm.__file__, "churn", url, f"{seed + number}", f"{steps}"])
         for number in range(4)
     ]
-    assert [process.wait(PATIENCE) for process in processes] == [0] * 4, f"seed {seed}"
+    assert [process.wait(5 * PATIENCE) for process in processes] == [0] * 4, f"seed {seed}"
 
 
 def test_74_threads_that_read_write_delete_clear_and_prune_at_once(any_cache):

@@ -2,13 +2,11 @@
 
 import os
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from memopickle.stores.layout import ENTRY
-from tests.faults.crashes import CALLS, HARMLESS, Server, fail_everywhere, kill_everywhere
+from tests.faults.crashes import Server, fail_everywhere, kill_everywhere, place_in_memory, unknown_calls
 from tests.faults.tools import leftovers, require
 
 
@@ -22,10 +20,8 @@ def server():
 
 @pytest.fixture
 def place():
-    """A folder in memory, where there is such a place: being killed is the same there, and flushing costs nothing."""
-    memory = "/dev/shm"
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as place:
-        yield Path(place)
+    with place_in_memory() as place:
+        yield place
 
 
 @pytest.fixture
@@ -151,9 +147,7 @@ def test_45_killed_at_any_call_the_making_of_a_secret_leaves_a_whole_one_or_none
 @pytest.mark.parametrize("task", [*TASKS, "hit"])
 @pytest.mark.parametrize("template", ["plain", "shelf"], indirect=True)
 def test_45_no_system_call_that_changes_anything_is_left_out(server, template, task):
-    known = {call.lstrip("?") for call in CALLS}
-    calls = server.trace(task, template)
-    assert {call for call in calls if call not in known and not HARMLESS.fullmatch(call)} == set()
+    assert unknown_calls(server, template, task) == set()
 
 
 #: System calls with which a call reads, locks and writes.

@@ -10,6 +10,7 @@ import zlib
 import pytest
 from helpers import golden
 from helpers.functions import Counted, reasons
+from helpers.needed import need
 
 from memopickle import Cache, DirectoryStore, Secret
 from memopickle.buffers import ROW
@@ -46,7 +47,7 @@ def damaged(double, missed):
 @pytest.fixture
 def arrays(cache):
     """A cached function whose entries have two buffers, each after padding."""
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     return Counted(cache, lambda size: [numpy.arange(size, dtype="u1"), numpy.ones(size, dtype="u1")])
 
 

@@ -7,8 +7,10 @@ import os
 import time
 
 import pytest
+from helpers.clock import Clock
 from helpers.functions import Counted, count, reasons
 from helpers.programs import run
+from helpers.stores import local_store
 
 from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore, ShelveStore
 from memopickle.events import Miss, NotStored
@@ -18,30 +20,15 @@ DAY = 86400
 NOW = 1_800_000_000
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self, now=NOW):
-        self.now = now
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture(params=["directory", "shelve", "memory"])
 def timed(request, tmp_path, clock, events):
     """A cache whose clock the test sets."""
-    stores = {
-        "directory": lambda: DirectoryStore(tmp_path / "cache"),
-        "shelve": lambda: ShelveStore(tmp_path / "shelf"),
-        "memory": MemoryStore,
-    }
-    return Cache(stores[request.param](), secret=SECRET, clock=clock, on_event=events.append)
+    return Cache(local_store(request.param, tmp_path), secret=SECRET, clock=clock, on_event=events.append)
 
 
 # -- 77: the clock jumps -----------------------------------------------------------------------------------------------

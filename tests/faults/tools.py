@@ -6,7 +6,7 @@ import re
 import subprocess
 from functools import cache
 
-import pytest
+from helpers.needed import do_without
 from helpers.programs import WITHOUT_PRIVILEGES, run
 
 from memopickle.stores.layout import LOCK, TEMPORARY
@@ -51,7 +51,7 @@ def require(name):
     """Skip the test unless a tool is there and works; where MEMOPICKLE_REQUIRE_TOOLS is 1, fail."""
     trouble = _trouble_with(name)
     if trouble:
-        (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(trouble)
+        do_without(trouble)
 
 
 # -- what to put before a command (``run(..., before=...)``) ----------------------------------------------------------

@@ -6,6 +6,7 @@ which computations wait until it has a writer. ``LOCK_TIMEOUT`` in the environme
 
 import asyncio
 import os
+import signal
 import sys
 import time
 
@@ -93,6 +94,7 @@ def answer(name, *arguments):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
     print("ready", flush=True)
     for line in sys.stdin:
         print(answer(*line.split()), flush=True)

@@ -48,25 +48,6 @@ class Team(Crew):
         for worker in workers or self.workers:
             worker.gate.open()
 
-    def until_waiting(self, *workers):
-        until(lambda: all(worker.polls() for worker in workers))
-
-    def start_holder(self, command):
-        """Have the first worker begin to compute; return it and the others."""
-        holder, *others = self.workers
-        begun = len(self.log())
-        holder.tell(command)
-        self.until_computing(begun + 1)
-        return holder, others
-
-    def make_wait(self, command):
-        """Have the first worker compute and the others wait for it."""
-        holder, waiters = self.start_holder(command)
-        for waiter in waiters:
-            waiter.tell(command)
-        self.until_waiting(*waiters)
-        return holder, waiters
-
 
 def assert_nothing_is_locked(url):
     """Whatever happened before, no lock, no temporary file and no folder set aside is left."""

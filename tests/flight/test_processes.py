@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.flight.crew import Crew, check_that_stale_values_are_served_and_computed_anew_once, until
+from tests.flight.crew import Crew
 
 
 @pytest.fixture
@@ -33,11 +33,7 @@ def test_eight_processes_over_200_overlapping_keys_compute_each_once(crew):
 
 
 def test_a_waiter_computes_within_a_second_after_the_holder_was_killed(crew):
-    holder, waiter = crew.workers
-    holder.tell("square 3")
-    crew.until_computing(1)
-    waiter.tell("square 3")
-    until(waiter.polls)
+    holder, (waiter,) = crew.make_wait("square 3")
     assert crew.computes_after(signal.SIGKILL, holder, [waiter]) < 1
     crew.open_gate()
     assert waiter.hear() == "[9]"
@@ -45,12 +41,7 @@ def test_a_waiter_computes_within_a_second_after_the_holder_was_killed(crew):
 
 @pytest.mark.parametrize("crew", [4], indirect=True)
 def test_after_a_killed_holder_one_waiter_computes_for_all(crew):
-    holder, *waiters = crew.workers
-    holder.tell("square 3")
-    crew.until_computing(1)
-    for waiter in waiters:
-        waiter.tell("square 3")
-    until(lambda: all(waiter.polls() for waiter in waiters))
+    holder, waiters = crew.make_wait("square 3")
     os.kill(holder.process.pid, signal.SIGKILL)
     crew.until_computing(2)
     crew.open_gate()
@@ -60,12 +51,7 @@ def test_after_a_killed_holder_one_waiter_computes_for_all(crew):
 
 @pytest.mark.parametrize("crew", [4], indirect=True)
 def test_waiters_compute_at_once_and_not_one_behind_the_other_when_the_holder_raised(crew):
-    holder, *waiters = crew.workers
-    holder.tell("failing 3")
-    crew.until_computing(1)
-    for waiter in waiters:
-        waiter.tell("failing 3")
-    until(lambda: all(waiter.polls() for waiter in waiters))
+    holder, waiters = crew.make_wait("failing 3")
     crew.open_gate()
     assert holder.hear() == "ValueError(3)"
     assert [waiter.hear() for waiter in waiters] == ["ValueError(3)"] * 3
@@ -91,9 +77,7 @@ def test_a_lock_left_by_a_killed_process_is_removed_by_the_next_one(crew):
 
 
 def test_a_waiter_with_a_lock_timeout_computes_for_itself_while_the_holder_is_stopped(crew):
-    holder, waiter = crew.workers
-    holder.tell("impatient 3")
-    crew.until_computing(1)
+    holder, (waiter,) = crew.start_holder("impatient 3")
     os.kill(holder.process.pid, signal.SIGSTOP)
     waiter.tell("impatient 3")
     crew.until_computing(2)
@@ -104,9 +88,7 @@ def test_a_waiter_with_a_lock_timeout_computes_for_itself_while_the_holder_is_st
 
 @pytest.mark.parametrize("forget", ["clear square", "invalidate square 3"])
 def test_a_value_computed_while_another_process_forgets_it_is_not_left_in_the_store(crew, forget):
-    holder, other = crew.workers
-    holder.tell("square 3")
-    crew.until_computing(1)
+    holder, (other,) = crew.start_holder("square 3")
     other.ask(forget)
     crew.open_gate()
     assert holder.hear() == "[9]"
@@ -116,9 +98,7 @@ def test_a_value_computed_while_another_process_forgets_it_is_not_left_in_the_st
 
 @pytest.mark.parametrize("forget", ["clear square", "invalidate square 3"])
 def test_a_call_after_another_process_forgot_the_key_does_not_wait_for_the_computation_before(crew, forget):
-    holder, other = crew.workers
-    holder.tell("square 3")
-    crew.until_computing(1)
+    holder, (other,) = crew.start_holder("square 3")
     other.ask(forget)
     other.tell("square 3")
     crew.until_computing(2)
@@ -135,4 +115,15 @@ def test_an_entry_stored_by_one_process_is_a_hit_in_the_next(crew):
 
 @pytest.mark.parametrize("crew", [4], indirect=True)
 def test_an_expired_value_is_served_without_waiting_and_computed_anew_once_for_four_processes(crew):
-    check_that_stale_values_are_served_and_computed_anew_once(crew)
+    crew.open_gate()
+    assert crew.ask_all("stale 3") == ["1"] * len(crew.workers)
+    for expiry in range(1, 6):
+        crew.gate.shut()
+        crew.ask_all("clock 10")
+        for _ in range(3):
+            # None of them waits: the gate is shut.
+            assert crew.ask_all("stale 3") == [f"{expiry}"] * len(crew.workers)
+        crew.until_computing(expiry + 1)
+        crew.open_gate()
+        crew.ask_all("idle")
+        assert crew.computed() == ["3"] * (expiry + 1)

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from helpers.stores import local_store
 
-from memopickle import Cache, DirectoryStore, MemoryStore, ShelveStore, config
+from memopickle import Cache, DirectoryStore, MemoryStore, config
 from memopickle.code import source
 from memopickle.events import LockWait, NotStored
 from memopickle.flight import Flight
@@ -21,13 +22,8 @@ SECRET = "t" * 32
 
 @pytest.fixture(params=["directory", "shelve", "memory"])
 def cache(request, tmp_path):
-    stores = {
-        "directory": lambda: DirectoryStore(tmp_path / "cache"),
-        "shelve": lambda: ShelveStore(tmp_path / "shelf"),
-        "memory": MemoryStore,
-    }
     events = []
-    cache = Cache(stores[request.param](), secret=SECRET, on_event=events.append)
+    cache = Cache(local_store(request.param, tmp_path), secret=SECRET, on_event=events.append)
     cache.seen = events
     return cache
 

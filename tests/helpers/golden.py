@@ -4,9 +4,9 @@ import json
 import os
 import pickle
 
-import pytest
 from blake3 import blake3
 
+from helpers.needed import need
 from memopickle import Secret
 from memopickle.codec import Codec
 from memopickle.header import Facts
@@ -54,14 +54,14 @@ def buffer(part, memory):
     """A buffer for pickle: as the data of an array, or as bytes."""
     if part["of"] != "array":
         return pickle.PickleBuffer(memory)
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     return pickle.PickleBuffer(numpy.frombuffer(memory, "u1"))
 
 
 def codec(described):
     """What reads and writes the entry; skips where its compression is not installed."""
     if described["compress"] in ("lz4", "zstd"):
-        pytest.importorskip({"lz4": "lz4", "zstd": "backports.zstd"}[described["compress"]])
+        need({"lz4": "lz4", "zstd": "backports.zstd"}[described["compress"]])
     signer = Secret(described["secret"], described["algorithm"]).signer
     return Codec(
         [signer], described["namespace"], PICKLE, kinds=(described["kind"],), compress=described["compress"]

@@ -1,12 +1,9 @@
 """Programs in processes of their own."""
 
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
-
-import pytest
 
 #: Drops what lets root pass file modes by; then modes hold for root as for anybody.
 WITHOUT_PRIVILEGES = """
@@ -29,11 +26,16 @@ def run(program, *arguments, timeout=60, before=(), **environment):
     return ended.stdout
 
 
-def tool(name):
-    """Return the path of a program, or skip; where MEMOPICKLE_REQUIRE_TOOLS is 1, fail."""
-    return shutil.which(name) or missing(name)
-
-
-def missing(what):
-    """Skip the test, as it needs what is not here; where MEMOPICKLE_REQUIRE_TOOLS is 1, fail."""
-    (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(f"{what} is missing")
+def run_examples(texts, folder):
+    """Run pieces of code as one program in a folder; return what it printed, and what it wrote to standard error."""
+    (folder / "program.py").write_text("\n".join(texts), encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "program.py"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout, ended.stderr

@@ -3,30 +3,20 @@
 import http.client
 import itertools
 import logging
-import os
 import threading
 import urllib.request
-import warnings
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from helpers.needed import need
 
 REGION = "us-east-1"
 #: For the tests' own server; it takes any.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secret", "AWS_REGION": REGION}
 
 _numbers = itertools.count()
-
-
-def need(module):
-    """Skip the test unless a package is installed; where MEMOPICKLE_REQUIRE_TOOLS is 1, fail."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return __import__(module, fromlist=["_"])
-    except ImportError:
-        (pytest.fail if os.environ.get("MEMOPICKLE_REQUIRE_TOOLS") == "1" else pytest.skip)(f"{module} is missing")
 
 
 @cache

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.needed import need
 
 from memopickle.errors import UnkeyableError
 from memopickle.keys import digest
@@ -13,7 +14,7 @@ from memopickle.keys import digest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-np = pytest.importorskip("numpy")
+np = need("numpy")
 
 CUBE = np.arange(24.0).reshape(2, 3, 4)
 BIG = np.arange(3_000_000.0).reshape(1000, 3000)
@@ -178,7 +179,7 @@ SPARSE = ("csr", "csc", "coo", "bsr", "dia", "dok", "lil")
 
 @pytest.mark.parametrize("layout", SPARSE)
 def test_sparse_matrices_are_keyed_by_what_they_store(layout: str) -> None:
-    sparse = pytest.importorskip("scipy.sparse")
+    sparse = need("scipy.sparse")
     matrix, array = getattr(sparse, f"{layout}_matrix"), getattr(sparse, f"{layout}_array")
     assert digest(matrix(np.eye(3))) == digest(matrix(np.eye(3)))
     others = [
@@ -192,7 +193,7 @@ def test_sparse_matrices_are_keyed_by_what_they_store(layout: str) -> None:
 
 
 def test_what_scipy_remembers_beside_the_data_does_not_count() -> None:
-    sparse = pytest.importorskip("scipy.sparse")
+    sparse = need("scipy.sparse")
     one, two = sparse.csr_matrix(np.eye(3)), sparse.csr_matrix(np.eye(3))
     assert two.has_sorted_indices
     assert digest(one) == digest(two)

@@ -6,13 +6,13 @@ import datetime
 import decimal
 import itertools
 
-import pytest
+from helpers.needed import need
 
 from memopickle.keys import digest
 
 
 def _columns() -> dict[str, object]:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     return {
         "int64": pa.array([1, None, 3]),
         "int32": pa.array([1, None, 3], pa.int32()),
@@ -51,14 +51,14 @@ def test_columns_have_keys_of_their_own() -> None:
 
 
 def test_a_slice_is_keyed_as_its_copy() -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     for name, column in _columns().items():
         doubled = pa.concat_arrays([column, column])
         assert digest(doubled.slice(3)) == digest(column) == digest(doubled.slice(0, 3)), name
 
 
 def test_a_slice_without_nulls_is_keyed_as_its_copy() -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     views = ("text view", "nothing")  # can't be filtered, or nothing would be left
     for name, column in _columns().items():
         if name not in views:
@@ -68,7 +68,7 @@ def test_a_slice_without_nulls_is_keyed_as_its_copy() -> None:
 
 
 def test_chunks_do_not_count() -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     for name, column in _columns().items():
         whole = pa.chunked_array([column])
         chunks = pa.chunked_array([column.slice(0, 1), column.slice(1, 0), column.slice(1)])
@@ -76,20 +76,20 @@ def test_chunks_do_not_count() -> None:
 
 
 def test_empty_chunked_arrays() -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     none, empty = pa.chunked_array([], pa.string()), pa.chunked_array([[]], pa.string())
     assert digest(none) == digest(empty) != digest(pa.chunked_array([], pa.int8()))
 
 
 def test_what_lies_under_a_null_does_not_count() -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     bitmap = pa.py_buffer(b"\x05")
     one, two = (pa.Array.from_buffers(pa.int8(), 3, [bitmap, pa.py_buffer(data)]) for data in (b"\1\2\3", b"\1\7\3"))
     assert digest(one) == digest(two) == digest(pa.array([1, None, 3], pa.int8()))
 
 
 def test_tables_count_schema_and_columns() -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     table = pa.table(_columns())
     others = [
         table,
@@ -114,7 +114,7 @@ def test_tables_count_schema_and_columns() -> None:
 
 
 def _series() -> dict[str, object]:
-    pl = pytest.importorskip("polars")
+    pl = need("polars")
     moment = datetime.datetime(2026, 1, 1)
     return {
         "int64": pl.Series("a", [1, None, 3]),
@@ -148,14 +148,14 @@ def test_series_have_keys_of_their_own() -> None:
 
 
 def test_series_made_of_chunks_and_slices_are_keyed_as_whole_ones() -> None:
-    pl = pytest.importorskip("polars")
+    pl = need("polars")
     for name, series in _series().items():
         chunks = pl.concat([series.slice(0, 1), series.slice(1)], rechunk=False)
         assert digest(chunks) == digest(series) == digest(_series()[name]), name
 
 
 def test_frames_of_polars_count_names_order_and_contents() -> None:
-    pl = pytest.importorskip("polars")
+    pl = need("polars")
     frame = pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     others = [frame, frame.select("b", "a"), frame.select("a"), frame.head(1), pl.DataFrame(), frame["a"], frame.lazy()]
     assert len({digest(other) for other in others}) == len(others)

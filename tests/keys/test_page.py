@@ -13,6 +13,7 @@ from dataclasses import make_dataclass
 from pathlib import Path
 
 import pytest
+from helpers.needed import need
 
 from memopickle.keys import digest
 
@@ -40,7 +41,7 @@ _NAMES: dict[str, object] = {
 def test_the_table_is_true(one: str, other: str, entries: str, why: str) -> None:
     names = dict(_NAMES)
     if "np." in one:
-        names["np"] = pytest.importorskip("numpy")
+        names["np"] = need("numpy")
     keys = {digest(eval(expression, names)) for expression in (one, other)}
     assert len(keys) == {"one": 1, "two": 2}[entries], why
 

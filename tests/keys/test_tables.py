@@ -6,14 +6,15 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers.needed import need
 
 from memopickle.keys import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-np = pytest.importorskip("numpy")
-pd = pytest.importorskip("pandas")
+np = need("numpy")
+pd = need("pandas")
 
 
 def _frame() -> object:
@@ -87,7 +88,7 @@ def test_declared_attributes_of_subclasses_count() -> None:
 
 
 def _arrow_lists() -> object:
-    pa = pytest.importorskip("pyarrow")
+    pa = need("pyarrow")
     return pd.array([[1], None, [2, 3]], dtype=pd.ArrowDtype(pa.list_(pa.int8())))
 
 
@@ -160,7 +161,7 @@ ALL = {
 
 
 def test_all_of_these_have_keys_of_their_own() -> None:
-    pytest.importorskip("pyarrow")
+    need("pyarrow")
     keys = {name: digest(make()) for name, make in ALL.items()}
     assert [pair for pair in itertools.combinations(keys, 2) if keys[pair[0]] == keys[pair[1]]] == []
 
@@ -168,14 +169,14 @@ def test_all_of_these_have_keys_of_their_own() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_made_twice_they_have_one_key(name: str) -> None:
     if name.startswith("column Arrow"):
-        pytest.importorskip("pyarrow")
+        need("pyarrow")
     assert digest(ALL[name]()) == digest(ALL[name]())
 
 
 @pytest.mark.parametrize("name", COLUMNS | ARROW)
 def test_a_part_of_a_column_is_a_column(name: str) -> None:
     if name in ARROW:
-        pytest.importorskip("pyarrow")
+        need("pyarrow")
     column = (COLUMNS | ARROW)[name]()
     part = pd.Series(column, dtype=column.dtype).iloc[1:].set_axis([1, 2])
     copy = pd.Series(column[1:].copy(), index=[1, 2], dtype=column.dtype)

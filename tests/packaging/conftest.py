@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 from filelock import FileLock
+from helpers.needed import missing
 from helpers.pages import ROOT
-from helpers.programs import missing
 
 #: What lies about in a tree in which somebody works, and belongs in no distribution file.
 LITTER = (

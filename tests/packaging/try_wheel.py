@@ -157,7 +157,7 @@ def succeeded(ended):
 # -- what is tried -----------------------------------------------------------------------------------------------------
 
 
-def try_alone(environment, urls):
+def try_alone(environment, redis):
     """The wheel with what it needs: enough for the quickstart, and what is missing says its name."""
     listed = {one["name"] for one in json.loads(done([*environment.pip, "list", "--format=json"]))}
     assert listed - {"pip", "setuptools", "typing_extensions"} == NEEDED, listed
@@ -168,7 +168,7 @@ def try_alone(environment, urls):
         assert re.match(MAY_MISS.get(needed, "nothing"), name), f"{name} misses {needed}"
     try_command_alone(environment)
     for extra, program in USES.items():
-        ended = environment.run_program(filled(program, environment, urls), 0)
+        ended = environment.run_program(filled(program, environment, redis), 0)
         assert ended.returncode != 0, f"{extra} is not needed for what it is for"
         assert re.search(rf"ConfigurationError: .*pip install 'memopickle\[{extra}\]'$", ended.stderr), ended.stderr
 
@@ -185,21 +185,20 @@ def try_command_alone(environment):
         assert ended.stderr == "memopickle: the command line needs rich; run: pip install 'memopickle[cli]'\n"
 
 
-def try_extra(environment, extra, urls):
+def try_extra(environment, extra, redis):
     """Use an extra for what it is for."""
     if extra == "cli":
         environment.run_page(DOCS / "tutorial" / "index.md")
-    elif extra == "redis" and not urls["redis"]:
-        succeeded(environment.run_program(filled(SERVER_IS_DOWN, environment, urls)))
-    else:
-        for hits in (0, 1):
-            succeeded(environment.run_program(filled(USES[extra], environment, urls), hits))
+        return
     if extra == "redis":
-        succeeded(environment.run_program(filled(SERVER_IS_DOWN, environment, urls)))
+        succeeded(environment.run_program(filled(SERVER_IS_DOWN, environment, redis)))
+    if extra != "redis" or redis:
+        for hits in (0, 1):
+            succeeded(environment.run_program(filled(USES[extra], environment, redis), hits))
 
 
-def filled(program, environment, urls):
-    return program.replace("{folder}", str(environment.folder)).replace("{redis}", urls["redis"] or "redis://nobody")
+def filled(program, environment, redis):
+    return program.replace("{folder}", str(environment.folder)).replace("{redis}", redis or "redis://nobody")
 
 
 def metadata(wheel):
@@ -239,11 +238,15 @@ def redis_server(folder):
 
 def timed(name, trial):
     begun = time.perf_counter()
-    trial()
+    try:
+        trial()
+    except BaseException as error:
+        error.add_note(f"The trial: {name}")
+        raise
     print(f"{name}: {time.perf_counter() - begun:.1f} s", flush=True)
 
 
-def trials(options, place, urls):
+def trials(options, place, redis):
     """Yield each trial with its name; the first makes the environment whose pip those of the extras use."""
     wheel, pythons = options.wheel.resolve(), options.python or [sys.executable]
     fields = metadata(wheel)
@@ -252,13 +255,13 @@ def trials(options, place, urls):
 
     def alone(number, python):
         environments.append(Environment(place / str(number), python, wheel))
-        try_alone(environments[-1], urls)
+        try_alone(environments[-1], redis)
 
     def with_extras(name, chosen, constraints=()):
         wanted = f"{wheel}[{','.join(chosen)}]"
         environment = Environment(place / name, pythons[0], wanted, environments[0], constraints)
         for extra in chosen:
-            try_extra(environment, extra, urls)
+            try_extra(environment, extra, redis)
 
     for number, python in enumerate(pythons):
         yield f"alone, {python}", partial(alone, number, python)
@@ -279,7 +282,7 @@ def main():
     parser.add_argument("--lowest", action="store_true", help="all extras, in the oldest versions allowed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wheel-") as name, redis_server(Path(name)) as redis:
-        first, *others = trials(options, Path(name), {"redis": redis})
+        first, *others = trials(options, Path(name), redis)
         timed(*first)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(timed, *zip(*others, strict=True)) if others else ())

@@ -4,6 +4,7 @@ import sys
 import threading
 
 import pytest
+from helpers.needed import need
 from hypothesis import given
 
 from memopickle.dataformats import JsonSerializer, MsgpackSerializer
@@ -11,7 +12,7 @@ from memopickle.exact import DEEPEST
 from memopickle.unstorable import UnstorableError
 from tests.serializers.samples import IMPOSTORS, Color, Name, Point, Row, identical, plain, values
 
-pytest.importorskip("msgpack")
+need("msgpack")
 
 JSON, MSGPACK = JsonSerializer(), MsgpackSerializer()
 BOTH = pytest.mark.parametrize("serializer", [JSON, MSGPACK], ids=["json", "msgpack"])

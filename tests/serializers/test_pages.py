@@ -1,13 +1,13 @@
 """docs/how-to/unpicklable.md and docs/explanation/serializers.md: their programs run, and print what they say."""
 
 import importlib.util
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers.needed import need
+from helpers.programs import run_examples
 
 from memopickle.unstorable import PAGE
 
@@ -22,13 +22,7 @@ def blocks(page, language):
 
 def run(page, folder):
     """Run all examples of a page as one program; return what it printed, and what it warned of."""
-    (folder / "program.py").write_text("\n".join(blocks(page, "python")))
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", "program.py"],
-        capture_output=True, text=True, cwd=folder, env=dict(os.environ), timeout=60, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout, ended.stderr
+    return run_examples(blocks(page, "python"), folder)
 
 
 def test_the_how_to_prints_and_warns_as_it_says(tmp_path):
@@ -48,7 +42,7 @@ def test_the_explanation_prints_what_it_says(tmp_path):
 @pytest.fixture
 def benchmark():
     for package in ("cloudpickle", "dill", "msgpack", "numpy"):
-        pytest.importorskip(package)
+        need(package)
     spec = importlib.util.spec_from_file_location("serializers_benchmark", ROOT / "benchmarks" / "serializers.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # its classes are pickled by name

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from helpers.needed import need
 
 from memopickle import (
     Cache,
@@ -28,7 +29,7 @@ SECRET = "a secret of more than 32 bytes, for the tests"
 OTHER = "another secret of more than 32 bytes, of old"
 
 for package in ("cloudpickle", "dill", "msgpack"):
-    pytest.importorskip(package)
+    need(package)
 
 NAMES = ["pickle", "cloudpickle", "dill", "json", "msgpack"]
 DATA = {"rows": [1, 2.5, None, True, "text"], "more": {"a": [[], {}]}}
@@ -176,7 +177,7 @@ def test_functions_and_local_classes_are_kept_by_value(cache, serializer):
 
 
 def test_arrays_lie_beside_what_cloudpickle_writes(tmp_path):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     cache = Cache(DirectoryStore(tmp_path, mmap=True), secret=SECRET)
     f, _ = returning(cache, {"a": numpy.arange(10_000), "b": len}, serializer="cloudpickle")
     f()

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 
 import pytest
+from helpers.needed import need
 
 from memopickle import Cache, DirectoryStore, MemoryStore
 from memopickle.culprit import Explainer
@@ -62,7 +63,7 @@ def test_what_is_alive_is_returned_and_told_once(tmp_path, where, kind, caplog, 
     stores = {"memory": MemoryStore, "objects": lambda: MemoryStore(copy=False)}
     options = {} if where in stores else {"serializer": where}
     if "serializer" in options and where not in ("pickle", "json"):
-        pytest.importorskip(where)
+        need(where)
     cache = Cache(stores.get(where, lambda: DirectoryStore(tmp_path))(), secret=SECRET, on_event=events.append)
     make, advice = ALIVE[kind]
     made = []
@@ -184,7 +185,7 @@ def test_what_is_defined_within_a_function_is_told_so():
 
 @pytest.mark.parametrize("serializer", ["cloudpickle", "dill"])
 def test_what_a_function_has_captured_is_named(serializer):
-    pytest.importorskip(serializer)
+    need(serializer)
     pipe = socket.socket()
     try:
         message = told({"call": lambda: pipe}, serializer)

@@ -7,6 +7,7 @@ import pickle
 import stat
 
 import pytest
+from helpers.needed import need
 from helpers.plain import PlainStore
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from memopickle import (
 from memopickle.snapshots import Snapshots
 from tests.faults.tools import Marking
 
-numpy = pytest.importorskip("numpy")
+numpy = need("numpy")
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.floats(allow_nan=False),
@@ -322,6 +323,13 @@ def test_a_path_without_a_folder(tmp_path, monkeypatch, secret):
     monkeypatch.chdir(tmp_path)
     signed.dump(1, "value", secret, durable=True)
     assert signed.load("value", secret) == 1
+
+
+def test_a_path_in_no_folder_is_named_by_the_error(tmp_path, secret):
+    path = str(tmp_path / "missing" / "value")
+    with pytest.raises(FileNotFoundError) as caught:
+        signed.dump(1, path, secret)
+    assert caught.value.filename == path
 
 
 def test_what_cannot_be_pickled_leaves_the_file_as_it_was(tmp_path, secret):

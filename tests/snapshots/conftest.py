@@ -1,16 +1,9 @@
 """Snapshots in a directory of the test's own, with a clock that the test moves."""
 
 import pytest
+from helpers.clock import Clock
 
 from memopickle.snapshots import Snapshots
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """A process is killed at every system call of saving, of a session, of going back; then another one looks."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.faults.crashes import CALLS, HARMLESS, Server, kill_everywhere
+from tests.faults.crashes import Server, kill_everywhere, place_in_memory, unknown_calls
 from tests.faults.tools import leftovers, require
 
 #: What may be found after a task was killed, the last of it after it ended by itself.
@@ -20,27 +18,18 @@ OUTCOMES = {
 }
 
 
-class SnapshotServer(Server):
-    def __init__(self):
-        script = str(Path(__file__).with_name("victim.py"))
-        self._process = subprocess.Popen(
-            [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-
 @pytest.fixture(scope="module")
 def server():
     require("strace")
-    server = SnapshotServer()
+    server = Server(Path(__file__).with_name("victim.py"))
     yield server
     server.close()
 
 
 @pytest.fixture
 def template(server):
-    memory = "/dev/shm"
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as place:
-        folder = Path(place) / "snapshots-template"
+    with place_in_memory() as place:
+        folder = place / "snapshots-template"
         folder.mkdir()
         server.run("prepare", folder)
         yield folder
@@ -80,6 +69,4 @@ def test_killed_at_any_call_dumping_to_a_path_leaves_the_old_value_or_the_new(se
 
 @pytest.mark.parametrize("task", [*OUTCOMES, "dump"])
 def test_no_system_call_that_changes_anything_is_left_out(server, template, task):
-    known = {call.lstrip("?") for call in CALLS}
-    calls = server.trace(task, template)
-    assert {call for call in calls if call not in known and not HARMLESS.fullmatch(call)} == set()
+    assert unknown_calls(server, template, task) == set()

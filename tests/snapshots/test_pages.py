@@ -1,12 +1,13 @@
 """The pages about snapshots, signed values and formats: their examples print what they say."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from helpers.needed import need
+from helpers.programs import run_examples
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "how-to" / "snapshots.md", DOCS / "how-to" / "signed-values.md"]
@@ -18,13 +19,7 @@ def blocks(page, language):
 
 
 def run(page, folder):
-    (folder / "program.py").write_text("\n".join(blocks(page, "python")))
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", "program.py"],
-        capture_output=True, text=True, cwd=folder, env=dict(os.environ), timeout=60, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    return run_examples(blocks(page, "python"), folder)[0]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -49,7 +44,7 @@ def test_the_table_of_formats_has_all_of_them():
 )
 def test_the_benchmarks_run(words):
     for package in ("numpy", "sklearn", "joblib"):
-        pytest.importorskip(package)
+        need(package)
     script = DOCS.parent / "benchmarks" / words[0]
     ended = subprocess.run(
         [sys.executable, str(script), *words[1:]], capture_output=True, text=True, timeout=300, check=False

@@ -9,6 +9,7 @@ import stat
 from datetime import UTC, datetime
 
 import pytest
+from helpers.needed import need
 from helpers.plain import PlainStore
 
 from memopickle import (
@@ -89,7 +90,7 @@ def test_a_state_that_cannot_be_pickled_raises_its_own_error_and_leaves_the_old(
 
 
 def test_arrays_come_back_writable(snapshots):
-    numpy = pytest.importorskip("numpy")
+    numpy = need("numpy")
     snapshots.save("run", numpy.arange(100_000))
     found = snapshots.load("run")
     numpy.testing.assert_array_equal(found, numpy.arange(100_000))

@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.needed import need
 
 from memopickle.snapshots import Snapshots
 from tests.faults.tools import leftovers
 
-numpy = pytest.importorskip("numpy")
-pytest.importorskip("sklearn")
-trainer = pytest.importorskip("tests.snapshots.trainer")
+numpy = need("numpy")
+need("sklearn")
+trainer = need("tests.snapshots.trainer")
 
 KILLS = 20
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from helpers.plain import PlainStore
+from helpers.rawfiles import raw_read, raw_write
 
 from memopickle import DirectoryStore, MemoryStore, ShelveStore
 from memopickle.stores import memory
@@ -27,16 +28,10 @@ class TestDirectoryStore(StoreTests):
         return os.path.join(store.path, function, rest[:2], rest[2:])
 
     def raw_get(self, store, key):
-        try:
-            with open(self.path(store, key), "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
+        return raw_read(self.path(store, key))
 
     def raw_set(self, store, key, data):
-        os.makedirs(os.path.dirname(self.path(store, key)), exist_ok=True)
-        with open(self.path(store, key), "wb") as file:
-            file.write(data)
+        raw_write(self.path(store, key), data)
 
 
 class TestDurableDirectoryStore(TestDirectoryStore):

@@ -1,9 +1,9 @@
 """ObjectStore does what the conformance suite demands: over HTTP, in memory, and on a disk."""
 
-import os
-
 import pytest
-from helpers.s3 import bucket, endpoint, need
+from helpers.needed import need
+from helpers.rawfiles import raw_read, raw_write
+from helpers.s3 import bucket, endpoint
 
 from memopickle import ObjectStore
 from memopickle.testing import StoreTests
@@ -73,13 +73,7 @@ class TestLocal(StoreTests):
         return store.place(key).removeprefix("file://")
 
     def raw_get(self, store, key):
-        try:
-            with open(self.path(store, key), "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
+        return raw_read(self.path(store, key))
 
     def raw_set(self, store, key, data):
-        os.makedirs(os.path.dirname(self.path(store, key)), exist_ok=True)
-        with open(self.path(store, key), "wb") as file:
-            file.write(data)
+        raw_write(self.path(store, key), data)

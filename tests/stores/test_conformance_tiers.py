@@ -3,6 +3,7 @@
 import os
 
 from helpers.plain import PlainStore
+from helpers.rawfiles import raw_read, raw_write
 
 from memopickle import DirectoryStore, MemoryStore, TieredStore
 from memopickle.testing import StoreTests
@@ -19,19 +20,12 @@ class TieredTests(StoreTests):
     def raw_get(self, store, key):
         first, *others = [tier.store.get(key) for tier in store.levels]
         assert all(other == first for other in others), "the tiers differ"
-        try:
-            with open(self.path(store, key), "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
+        return raw_read(self.path(store, key))
 
     def raw_set(self, store, key, data):
         for tier in store.tiers:
-            path = tier.place(key)
             if isinstance(tier, DirectoryStore):
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with open(path, "wb") as file:
-                    file.write(data)
+                raw_write(tier.place(key), data)
 
 
 class TestMemoryOverDirectory(TieredTests):

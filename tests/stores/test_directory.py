@@ -70,7 +70,7 @@ def test_a_path_that_is_too_long_is_an_error_when_opened(tmp_path):
         DirectoryStore(tmp_path / ("x" * 300)).open()
 
 
-@pytest.mark.parametrize("path", ["", "nul\0", b"bytes"], ids=repr)
+@pytest.mark.parametrize("path", ["", "nul\0", b"bytes", 3], ids=repr)
 def test_what_is_no_path_is_an_error_when_made(path):
     with pytest.raises(ConfigurationError, match="path="):
         DirectoryStore(path)
@@ -282,7 +282,7 @@ def test_a_value_computed_during_a_clear_is_not_left_in_the_store(cache, secret,
         elif how == "all":
             cache.clear()
         elif how == "another cache":  # as a script in another process does it
-            Cache(DirectoryStore(cache.store.path), secret=secret).clear()
+            Cache(type(cache.store)(cache.store.path), secret=secret).clear()
         else:
             double.function.cache_invalidate(number)
         return number * 2

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import time
@@ -9,11 +10,13 @@ import time
 import pytest
 from freezegun import freeze_time
 from helpers.functions import Counted, reasons
-from helpers.programs import run, tool
+from helpers.needed import tool
+from helpers.programs import run
 
 from memopickle import Cache, DirectoryStore, StoreError, default_cache
 from memopickle.events import Evicted, NotStored
-from memopickle.stores import eviction
+from memopickle.files import file_time
+from memopickle.stores import candidates, eviction, look, usage
 from memopickle.stores.layout import USAGE
 from memopickle.testing import store_key
 
@@ -88,10 +91,10 @@ def test_limits_hold_over_all_functions_together(tmp_path):
     assert held(store) == 10
 
 
-def test_a_large_limit_is_held_to_a_thousandth(tmp_path):
+def test_a_large_limit_is_held_exactly_though_the_account_is_read_seldom(tmp_path):
     store = DirectoryStore(tmp_path, max_entries=2048)
     fill(store, range(2100), size=1)
-    assert 2040 <= held(store) <= 2048
+    assert held(store) == 2048
 
 
 def test_overwriting_counts_once(tmp_path):
@@ -189,7 +192,7 @@ def test_a_frozen_clock_does_not_change_what_goes(tmp_path):
         store = DirectoryStore(tmp_path, max_entries=3)
         fill(store, range(3))
         for number, hours in enumerate([4, 3, 2]):
-            real = eviction.file_time() / 1e9 - hours * HOUR
+            real = file_time() / 1e9 - hours * HOUR
             os.utime(store.place(key(number)), (real, real))
         store.get(key(0))
         fill(store, [3])
@@ -216,6 +219,114 @@ def test_a_hit_is_recorded_once_an_hour(tmp_path, hours):
     after = os.stat(store.place(key(1)))
     assert after.st_mtime_ns == before.st_mtime_ns
     assert (after.st_atime_ns > before.st_atime_ns) == (hours > 1)
+
+
+# -- in steps ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_steps(monkeypatch):
+    """Make a directory of a few thousand entries as large, for its steps, as one of a million."""
+    monkeypatch.setattr(look, "_WHOLE", 8)
+    monkeypatch.setattr(look, "_STEP", 8)
+    monkeypatch.setattr(look, "_PART", 2)
+    monkeypatch.setattr(candidates, "_REMEMBERED", 16)
+
+
+def slices_held(store):
+    """Count what is in each slice, without looking at the account."""
+    found = {}
+    for name, size in [(name, store.size(name)) for name in list(store.keys())]:
+        entries, total = found.get(name[41:43], (0, 0))
+        found[name[41:43]] = entries + 1, total + size
+    return [found.get(f"{number:02x}", (0, 0)) for number in range(usage.SLICES)]
+
+
+def slices_counted(store):
+    store.account._read()
+    return [store.account._usage.cell(number) for number in range(usage.SLICES)]
+
+
+def test_a_large_directory_is_held_to_its_limit_after_every_store(tmp_path, small_steps):
+    store = DirectoryStore(tmp_path, max_entries=2000)
+    fill(store, range(2000), size=1)
+    for number in range(2000, 2300):
+        fill(store, [number], size=1)
+        assert store.account._usage.total[0] + store.account._more_entries == 2000
+    assert held(store) == 2000
+
+
+def test_what_changes_while_a_slice_is_looked_at_is_counted(tmp_path, small_steps):
+    store = DirectoryStore(tmp_path, max_entries=1000)
+    for number in range(2000):
+        fill(store, [number], size=number % 5)
+        if number % 7 == 6:
+            fill(store, [number - 5], size=(number - 5) % 5)
+    assert slices_counted(store) == slices_held(store)
+
+
+def test_another_process_that_stores_while_a_slice_is_looked_at_is_counted(tmp_path, small_steps):
+    store, other = (DirectoryStore(tmp_path, max_entries=1000) for _ in range(2))
+    fill(store, range(1000), size=1)
+    for number in range(1000, 1500):
+        fill(other if number % 3 else store, [number], size=1)
+    wrong = sum(ours != true for ours, true in zip(slices_counted(store), slices_held(store), strict=True))
+    assert wrong < 10
+    assert abs(store.account._usage.total[0] - held(store)) < 10
+
+
+def test_in_a_large_directory_what_goes_is_of_the_oldest_quarter_of_what_was_looked_at(tmp_path, small_steps):
+    store = DirectoryStore(tmp_path, max_entries=2000)
+    fill(store, range(2000), size=1)
+    for number in range(2000):
+        age(store, number, (2000 - number) * HOUR)
+    fill(store, range(2000, 2200), size=1)
+    left = numbers_held(store, range(2000))
+    assert len(left) == 1800
+    assert len(set(range(1000)) - set(left)) > 150
+
+
+def test_one_call_looks_at_few_entries_of_a_large_slice(tmp_path, small_steps, monkeypatch):
+    store = DirectoryStore(tmp_path, max_entries=2000)
+    fill(store, range(2000), size=1)
+    fill(store, range(2000, 2010), size=1)
+    looked = []
+    step = look.Lookout.step
+    monkeypatch.setattr(look.Lookout, "step", lambda *a: looked.append(step(*a)) or looked[-1])
+    fill(store, range(2010, 2100), size=1)
+    assert len(looked) > 30
+    assert max(len(sight.entries) for sight in looked) <= 8
+
+
+def test_after_a_round_the_oldest_go_without_another_look(tmp_path, monkeypatch):
+    monkeypatch.setattr(look, "_WHOLE", 50)
+    monkeypatch.setattr(look, "_STEP", 50)
+    fill(DirectoryStore(tmp_path), range(200), size=1)
+    store = DirectoryStore(tmp_path, max_entries=200)
+    for number in range(200):
+        age(store, number, (1000 - number) * HOUR)
+    while store.account._candidates._slices < usage.SLICES:
+        store.account._look()
+    monkeypatch.delattr(look.Lookout, "step")
+    fill(store, range(200, 250), size=1)
+    assert numbers_held(store, range(250)) == list(range(50, 250))
+
+
+def test_a_step_that_fails_is_told_and_the_next_goes_on_elsewhere(tmp_path, small_steps, monkeypatch, caplog):
+    store = DirectoryStore(tmp_path, max_entries=2000)
+    fill(store, range(2000), size=1)
+    real = look.open_directory
+    failures = [PermissionError(13, "Permission denied", "x")] * 3
+    monkeypatch.setattr(look, "open_directory", lambda path: raise_next(failures) or real(path))
+    fill(store, range(2000, 2200), size=1)
+    assert failures == []
+    assert held(store) == 2000
+    assert len(caplog.messages) == 1
+
+
+def raise_next(failures):
+    if failures:
+        raise failures.pop()
 
 
 # -- what is too large ------------------------------------------------------------------------------------------------
@@ -295,7 +406,8 @@ def test_without_a_limit_no_account_is_kept(tmp_path):
     assert not os.path.exists(tmp_path / USAGE)
 
 
-def test_a_limit_set_on_a_full_directory_is_worked_off_by_the_calls_that_follow(tmp_path):
+def test_a_limit_set_on_a_full_directory_is_worked_off_by_the_calls_that_follow(tmp_path, monkeypatch):
+    monkeypatch.setattr(eviction, "_PATIENCE", HOUR)
     fill(DirectoryStore(tmp_path), range(1500), size=1)
     store = DirectoryStore(tmp_path, max_entries=100)
     left = []
@@ -304,6 +416,17 @@ def test_a_limit_set_on_a_full_directory_is_worked_off_by_the_calls_that_follow(
         left.append(held(store))
     assert all(before - after < 300 for before, after in zip([1500, *left], left, strict=False))
     assert left[-1] == 100
+
+
+def test_where_removing_takes_long_each_call_evicts_two_at_most(tmp_path, monkeypatch):
+    monkeypatch.setattr(eviction, "_PATIENCE", -1)
+    fill(DirectoryStore(tmp_path), range(20))
+    store = DirectoryStore(tmp_path, max_entries=10)
+    left = []
+    for number in range(20, 34):
+        fill(store, [number])
+        left.append(held(store))
+    assert left == [*range(19, 10, -1), 10, 10, 10, 10, 10]
 
 
 def test_prune_works_off_all_at_once(tmp_path):
@@ -386,6 +509,49 @@ def test_a_long_account_is_written_anew(tmp_path):
     assert os.path.getsize(tmp_path / USAGE) < 10_000
     assert held(store) == 3
     assert sorted(os.listdir(tmp_path)) == sorted([USAGE, key(0)[:40]])
+
+
+def record_many(path, count, slice_=0):
+    """Append what a process without a limit may have appended: records of one entry and one byte."""
+    with open(path, "ab") as file:
+        file.write(struct.pack("<BBxxiq", slice_, 0, 1, 1) * count)
+
+
+def test_a_very_long_account_is_read_a_part_at_a_time_and_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(usage, "_MOST", 1024)
+    store = DirectoryStore(tmp_path, max_entries=10_000)
+    fill(store, range(20))
+    store.account.settle()
+    record_many(tmp_path / USAGE, 1000)
+    parts = 0
+    while True:
+        fill(store, [20])
+        parts += 1
+        if not store.account._usage.behind and parts > 40:
+            break
+    assert parts < 100
+    assert store.account._usage.total[0] == 1021
+
+
+def test_an_account_that_is_too_long_is_begun_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(usage, "_TOO_LONG", 4096)
+    store = DirectoryStore(tmp_path, max_entries=10)
+    fill(store, range(10))
+    record_many(tmp_path / USAGE, 1000)
+    fill(store, range(10, 12))
+    assert held(store) == 10
+    assert store.prune(0) == 0
+    assert store.account._usage.total == (10, 1000)
+
+
+def test_who_has_no_limit_does_not_let_the_account_grow_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(usage, "_TOO_LONG", 8192)
+    fill(DirectoryStore(tmp_path, max_entries=1000), range(3), size=1)
+    store = DirectoryStore(tmp_path)
+    fill(store, range(3, 600), size=1)
+    assert not os.path.exists(tmp_path / USAGE)
+    fill(DirectoryStore(tmp_path, max_entries=10), range(600, 700), size=1)
+    assert held(store) == 10
 
 
 def test_foreign_files_are_neither_counted_nor_evicted(tmp_path):

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from helpers.programs import run, tool
+from helpers.needed import tool
+from helpers.programs import run
 
 PROGRAM = """
 import os, sys

@@ -1,11 +1,8 @@
 """The pages docs/how-to/tiers.md and read-only.md: what their examples print is what they say."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 from helpers.pages import DOCS, texts
+from helpers.programs import run_examples
 
 from memopickle import open_store
 
@@ -16,13 +13,7 @@ def blocks(page, language):
 
 def run(page, folder):
     """Run all examples of a page as one program; return what it printed."""
-    (folder / "program.py").write_text("\n".join(blocks(page, "python")))
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", "program.py"],
-        capture_output=True, text=True, cwd=folder, env=dict(os.environ), timeout=60, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    return run_examples(blocks(page, "python"), folder)[0]
 
 
 @pytest.mark.parametrize("page", ["tiers.md", "read-only.md"])

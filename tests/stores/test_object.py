@@ -6,8 +6,9 @@ import threading
 
 import pytest
 from helpers.functions import Counted, count, reasons
+from helpers.needed import need
 from helpers.programs import run
-from helpers.s3 import bucket, endpoint, need, proxy
+from helpers.s3 import bucket, endpoint, proxy
 
 from memopickle import Cache, ConfigurationError, ObjectStore, StoreError
 from memopickle.events import Miss
@@ -28,7 +29,7 @@ def store(bucket):
 @pytest.fixture
 def proxied(bucket, proxy):
     """A store that reaches its service through the proxy."""
-    return ObjectStore(bucket, endpoint=proxy.url, timeout=5)
+    return ObjectStore(bucket, endpoint=proxy.url, timeout=30)
 
 
 @pytest.fixture
@@ -152,7 +153,8 @@ def test_what_is_beside_the_prefix_is_not_ours(bucket):
 # -- a service that is away --------------------------------------------------------------------------------------------
 
 
-def test_a_service_that_is_away_costs_one_attempt_and_then_none(double, proxy, events, caplog):
+def test_a_service_that_is_away_costs_one_attempt_and_then_none(double, proxy, events, caplog, monkeypatch):
+    monkeypatch.setattr("memopickle.stores.breaker.FIRST", 30.0)  # within which any machine has made 50 calls
     double(3)
     proxy.fault = lambda handler: handler.answer(503)
     proxy.seen.clear()

@@ -181,7 +181,19 @@ def test_it_answers_as_the_store_does(filled, store):
     assert read_only.head(key, 10) == store.head(key, 10)
     assert read_only.summary() == store.summary()
     assert (read_only.size(key), read_only.place(key)) == (store.size(key), store.place(key))
+    assert read_only.extent(key[:40]) == store.extent(key[:40])
     assert read_only.ttl == store.ttl
+
+
+def test_closing_it_closes_the_store(tmp_path):
+    closed = []
+
+    class Closable(DirectoryStore):
+        def close(self):
+            closed.append(self.path)
+
+    ReadOnlyStore(Closable(tmp_path)).close()
+    assert closed == [str(tmp_path)]
 
 
 def test_it_can_be_pickled_as_its_store_can(double):

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from helpers.clock import Clock
 from helpers.functions import Counted, reasons
 from helpers.programs import run
 
@@ -14,16 +15,6 @@ from memopickle.events import Miss, NotStored
 from memopickle.testing import store_key
 
 NOW = 1_800_000_000.0
-
-
-class Clock:
-    """A clock that goes when told to."""
-
-    def __init__(self):
-        self.now = NOW
-
-    def __call__(self):
-        return self.now
 
 
 class Remote(DirectoryStore):

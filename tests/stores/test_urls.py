@@ -65,6 +65,7 @@ def test_a_url_names_a_store_with_its_options(url, kind, attributes):
         ("readonly:shelve:/a", "lock file"),
         ("dir:/a+memory:", "make it the first"),
         ("memory:+dir:/a?size=3", "size"),
+        (3, "store URL 3"),
     ],
 )
 def test_a_wrong_url_is_an_error_that_says_what_is_wrong(url, told):

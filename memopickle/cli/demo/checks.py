@@ -53,7 +53,7 @@ def _judge_tamperings(seen: Observed) -> Iterator[Check]:
     )
     for tampering in seen.tamperings:
         yield Check(f"{tampering.kind}: refused, with one warning", _refused(seen, tampering))
-        yield Check(f"{tampering.kind}: computed again, and right", _recomputed(seen, tampering))
+        yield Check(f"{tampering.kind}: computed again, and right", _computed_anew(seen, tampering))
 
 
 def _refused(seen: Observed, tampering: Tampering) -> bool:
@@ -61,7 +61,7 @@ def _refused(seen: Observed, tampering: Tampering) -> bool:
     return outcome is not None and len(outcome.warnings) == 1 and bool(seen.repair.refusals(tampering))
 
 
-def _recomputed(seen: Observed, tampering: Tampering) -> bool:
+def _computed_anew(seen: Observed, tampering: Tampering) -> bool:
     outcome = seen.repair.of(tampering)
     if outcome is None or outcome.report != seen.cold.reports.get(tampering.module):
         return False

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
-from contextlib import suppress
+from functools import partial
 
 import click
 
 from memopickle.cli.page.document import GENERATOR
 from memopickle.cli.units import clean
-from memopickle.files import READ_FLAGS, WRITE_FLAGS, close, replace, write_all
+from memopickle.files import READ_FLAGS, close
+from memopickle.replacing import replace_file
 
 __all__ = ["check_target", "write_page"]
 
@@ -36,20 +36,8 @@ def check_target(path: str, force: bool) -> None:
 
 
 def write_page(path: str, page: str) -> None:
-    """Write a page beside its place and rename it; it has the old one's mode, else what the umask leaves. OSError."""
-    beside = os.path.join(os.path.dirname(path), f".memopickle-report-{secrets.token_hex(8)}.tmp")
-    fd = os.open(beside, WRITE_FLAGS, _MODE)
-    try:
-        try:
-            _keep_mode(fd, path)
-            write_all(fd, [page.encode()])
-        finally:
-            close(fd)
-        replace(beside, path, None)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(beside)
-        raise
+    """Put a page in its place; it has the mode of the old one, else what the umask leaves. OSError."""
+    replace_file(path, [page.encode()], mode=_MODE, prepare=partial(_keep_mode, path))
 
 
 def _is_ours(path: str) -> bool:
@@ -63,6 +51,6 @@ def _is_ours(path: str) -> bool:
         close(fd)
 
 
-def _keep_mode(fd: int, path: str) -> None:
+def _keep_mode(path: str, fd: int) -> None:
     if hasattr(os, "fchmod") and os.path.lexists(path):
         os.fchmod(fd, stat.S_IMODE(os.lstat(path).st_mode) & 0o777)

@@ -3,20 +3,14 @@
 import threading
 
 import pytest
+from helpers.clock import Clock
 
 from memopickle.stores.breaker import FIRST, JITTER, LONGEST, Breaker
 
 
-class Time:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def time():
-    return Time()
+    return Clock()
 
 
 @pytest.fixture

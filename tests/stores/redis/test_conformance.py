@@ -22,7 +22,7 @@ class RedisStoreTests(StoreTests):
         self.raw.close()
 
     def make_store(self, tmp_path):
-        return RedisStore(self.target(), prefix=f"{abs(hash(str(tmp_path))):x}:", ttl="1h", timeout=10)
+        return RedisStore(self.target(), prefix=f"{abs(hash(str(tmp_path))):x}:", ttl="1h", timeout=60)
 
     def target(self):
         return self.server.url

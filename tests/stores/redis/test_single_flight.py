@@ -3,10 +3,11 @@
 import os
 import select
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.flight.crew import until
+from tests.flight.crew import Crew, until
 from tests.flight.test_processes import (  # noqa: F401  the same must hold here
     test_a_call_after_another_process_forgot_the_key_does_not_wait_for_the_computation_before,
     test_a_value_computed_while_another_process_forgets_it_is_not_left_in_the_store,
@@ -14,8 +15,8 @@ from tests.flight.test_processes import (  # noqa: F401  the same must hold here
     test_eight_processes_over_200_overlapping_keys_compute_each_once,
     test_waiters_compute_at_once_and_not_one_behind_the_other_when_the_holder_raised,
 )
-from tests.stores.redis.crew import Crew
 
+PROGRAM = Path(__file__).with_name("worker.py")
 #: Seconds of the leases where they are to end; else they last longer than any process is kept from renewing them.
 SHORT = 3.0
 
@@ -27,12 +28,12 @@ def lease():
 
 @pytest.fixture
 def url(server, tmp_path, lease):
-    return f"{server.url}?lease={lease}&timeout=10&prefix={abs(hash(str(tmp_path))):x}:"
+    return f"{server.url}?lease={lease}&timeout=60&prefix={abs(hash(str(tmp_path))):x}:"
 
 
 @pytest.fixture
 def crew(url, tmp_path, request):
-    with Crew(url, tmp_path, getattr(request, "param", 2)) as crew:
+    with Crew(tmp_path, getattr(request, "param", 2), PROGRAM, url) as crew:
         yield crew
 
 
@@ -59,12 +60,7 @@ def test_four_processes_at_once_compute_once_in_each_of_50_rounds(crew):
 @pytest.mark.parametrize("lease", [SHORT])
 @pytest.mark.parametrize("crew", [4], indirect=True)
 def test_after_a_killed_leader_one_computes_for_all_within_the_lease_and_a_second(crew):
-    leader, *waiters = crew.workers
-    leader.tell("square 3")
-    crew.until_computing(1)
-    for waiter in waiters:
-        waiter.tell("square 3")
-    until(lambda: all(waiter.polls() for waiter in waiters))
+    leader, waiters = crew.make_wait("square 3")
     assert crew.computes_after(signal.SIGKILL, leader, waiters) < SHORT + 1
     crew.open_gate()
     assert [waiter.hear() for waiter in waiters] == ["[9]"] * 3
@@ -73,9 +69,7 @@ def test_after_a_killed_leader_one_computes_for_all_within_the_lease_and_a_secon
 
 @pytest.mark.parametrize("lease", [SHORT])
 def test_a_lease_is_renewed_while_the_computation_lasts(crew):
-    leader, waiter = crew.workers
-    leader.tell("square 3")
-    crew.until_computing(1)
+    leader, (waiter,) = crew.start_holder("square 3")
     waiter.tell("square 3")
     assert select.select([waiter.process.stdout], [], [], 1.5 * SHORT)[0] == []
     assert crew.computed() == ["3"]
@@ -86,9 +80,7 @@ def test_a_lease_is_renewed_while_the_computation_lasts(crew):
 
 @pytest.mark.parametrize("lease", [SHORT])
 def test_a_leader_stopped_beyond_its_lease_costs_a_second_computation_and_no_value(crew):
-    leader, waiter = crew.workers
-    leader.tell("square 3")
-    crew.until_computing(1)
+    leader, (waiter,) = crew.start_holder("square 3")
     os.kill(leader.process.pid, signal.SIGSTOP)
     waiter.tell("square 3")
     crew.until_computing(2)
@@ -101,9 +93,7 @@ def test_a_leader_stopped_beyond_its_lease_costs_a_second_computation_and_no_val
 
 
 def test_an_invalidation_of_one_key_keeps_the_computation_of_another(crew):
-    holder, other = crew.workers
-    holder.tell("square 3")
-    crew.until_computing(1)
+    holder, (other,) = crew.start_holder("square 3")
     assert other.ask("invalidate square 4") == "False"
     crew.open_gate()
     assert holder.hear() == "[9]"

@@ -28,14 +28,14 @@ def prefix(tmp_path):
 
 @pytest.fixture
 def store(server, prefix):
-    store = RedisStore(server.url, prefix, timeout=10)
+    store = RedisStore(server.url, prefix, timeout=60)
     yield store
     store.close()
 
 
 @pytest.fixture
 def other(server, prefix):
-    store = RedisStore(server.url, prefix, timeout=10)
+    store = RedisStore(server.url, prefix, timeout=60)
     yield store
     store.close()
 
