@@ -55,7 +55,7 @@ class Found(Protocol):
 class Face(Protocol):
     """Reads and writes values of one function's keys."""
 
-    def read(self, key: str) -> Found | None:
+    def read(self, key: str, /) -> Found | None:
         """Return what is stored, verified, or None; raises BadEntryError, StoreError, OSError."""
         ...
 

@@ -238,7 +238,7 @@ def _by_key(keyed: KeyHits, scope: dict[str, Any]) -> str:
 def _in_memory(memory: MemoryHits, scope: dict[str, Any]) -> str:
     """Return the body that uses shortcuts to records; put what it needs into its scope."""
     scope.update(
-        __touch__=memory.store.entries.move_to_end,
+        __touch__=memory.store.touch,
         __counts__=memory.counts,
         __clock__=memory.clock,
         __time__=time,

@@ -104,11 +104,11 @@ def _evicting(work: str, caches: dict[str, Cache], limit: int, rounds: int) -> I
 
 def _mean(work: str, times: dict[str, list[list[Timed]]], which: int, goal: Goal | None) -> Row:
     """Compare the calls of each round by one of their times."""
-    means = {
-        name: [statistics.fmean(call[which] for call in calls) for calls in found] for name, found in times.items()
-    }
-    ratio = spread([ours / none for ours, none in zip(means["limit"], means["none"], strict=True)])
-    note = f"{duration(statistics.median(means['limit']))} to {duration(statistics.median(means['none']))}"
+    limit, none = (
+        [statistics.fmean(call[which] for call in calls) for calls in times[name]] for name in ("limit", "none")
+    )
+    ratio = spread([ours / theirs for ours, theirs in zip(limit, none, strict=True)])
+    note = f"{duration(statistics.median(limit))} to {duration(statistics.median(none))}"
     return Row(work, "a store without limit", ratio, goal, note=note)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Evictor"]
 
 #: A process reads the account again when it has stored so large a part of a limit, or so many entries.
-_PART, _UNREAD = 1024, 32
+_PART, _UNREAD = 256, 32
 #: How many entries one call evicts at least, if there is too much, and at most.
 _LEAST, _MOST = 2, 256
 #: How many entries it tries to evict; others may have removed them, or used them again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from _thread import RLock  # as threading has it
 from collections import OrderedDict
 from contextlib import suppress
@@ -118,8 +119,8 @@ class MemoryStore(Store):
 
     Args:
         maxsize: how many entries at most, None for no limit, 0 to keep nothing.
-        max_bytes: how many bytes of entries at most, None for no limit. An object kept as it is (``copy=False`` or
-            immutable) counts as its ``sys.getsizeof``.
+        max_bytes: how many bytes of entries at most, also as ``"500MB"`` or ``"1GiB"``; None for no limit. An object
+            kept as it is (``copy=False`` or immutable) counts as its ``sys.getsizeof``.
         ttl: for functions without one of their own; see :func:`memopickle.cached`.
         copy: True (default): results are kept pickled, so that no caller can change what is stored; immutable ones
             are kept as they are. False: the object itself is kept and every caller gets the same one; but what
@@ -130,22 +131,24 @@ class MemoryStore(Store):
     """
 
     def __init__(
-        self, maxsize: int | None = None, max_bytes: int | None = None, ttl: object = None, *, copy: bool = True
+        self, maxsize: int | None = None, max_bytes: int | str | None = None, ttl: object = None, *, copy: bool = True
     ) -> None:
         self.maxsize: int | None = None
         self.max_bytes: int | None = None
         self.ttl: int | None = result_ttl(ttl)
         self.copy: bool = bool(copy)
-        #: Least recently used first. Single operations on it need no lock: they are atomic, also in free-threaded
-        #: builds. The quick way reads it too.
+        #: Least recently used first. Readers take no lock: looking up a key is atomic in every build of Python.
         self.entries: OrderedDict[str, Record | _Bytes] = OrderedDict()
         #: Whether anything is ever evicted: if not, there is no order to keep.
         self.is_bounded: bool = not (maxsize is None and max_bytes is None)
         if self.is_bounded:
-            from memopickle.stores.limits import parse_limit  # where there are some
+            from memopickle.stores.limits import parse_limit, parse_size  # where there are some
 
             self.maxsize = parse_limit(maxsize, "maxsize")
-            self.max_bytes = parse_limit(max_bytes, "max_bytes")
+            self.max_bytes = parse_size(max_bytes, "max_bytes")
+        #: Makes an entry the most recently used; KeyError if it is gone. Atomic under the GIL; in builds without it
+        #: a lock must see to that, as an OrderedDict does not before Python 3.14.
+        self.touch: Callable[[str], None] = self.entries.move_to_end if _has_gil() else self._touch_alone
         self._bytes = 0
         self._tellers: list[Callable[[str], object]] = []
         self.renew()
@@ -167,7 +170,7 @@ class MemoryStore(Store):
         return len(self.entries)
 
     def get(self, key: str) -> Blob | None:
-        found = self._touch(key)
+        found = self._used(key)
         return found.blob if isinstance(found, _Bytes) else None
 
     def set(self, key: str, chunks: Iterable[Blob], expires_at: float | None) -> None:
@@ -175,7 +178,7 @@ class MemoryStore(Store):
 
     def recall(self, key: str) -> Record | None:
         """Return the record last remembered under a key, or None: the object face of get. Internal."""
-        found = self._touch(key)
+        found = self._used(key)
         return found if isinstance(found, Record) else None
 
     def remember(self, key: str, record: Record) -> None:
@@ -220,14 +223,18 @@ class MemoryStore(Store):
             with suppress(RuntimeError):  # a hit of another thread, which takes no lock, changed the order meanwhile
                 return list(self.entries)
 
-    def _touch(self, key: str) -> Record | _Bytes | None:
+    def _used(self, key: str) -> Record | _Bytes | None:
         found = self.entries.get(key)
         if found is not None and self.is_bounded:
             try:  # noqa: SIM105  suppress() would cost as much as the rest
-                self.entries.move_to_end(key)
+                self.touch(key)
             except KeyError:
                 pass  # evicted in this moment; what was found is right all the same
         return found
+
+    def _touch_alone(self, key: str) -> None:
+        with self._guard:
+            self.entries.move_to_end(key)
 
     def _put(self, key: str, kept: Record | _Bytes) -> None:
         if self.max_bytes and kept.size > self.max_bytes:
@@ -269,6 +276,10 @@ class MemoryStore(Store):
     def _is_over(self) -> bool:
         too_many = self.maxsize is not None and len(self.entries) > self.maxsize
         return too_many or (self.max_bytes is not None and self._bytes > self.max_bytes)
+
+
+def _has_gil() -> bool:
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 def _head(record: Record) -> bytes:

@@ -23,6 +23,12 @@ from memopickle.testing import store_key
 HOUR = 3600
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """Let each call evict all that it has to, however slow the machine is."""
+    monkeypatch.setattr(eviction, "_PATIENCE", HOUR)
+
+
 def key(number, function="f"):
     return store_key(str(number), function)
 
@@ -406,8 +412,7 @@ def test_without_a_limit_no_account_is_kept(tmp_path):
     assert not os.path.exists(tmp_path / USAGE)
 
 
-def test_a_limit_set_on_a_full_directory_is_worked_off_by_the_calls_that_follow(tmp_path, monkeypatch):
-    monkeypatch.setattr(eviction, "_PATIENCE", HOUR)
+def test_a_limit_set_on_a_full_directory_is_worked_off_by_the_calls_that_follow(tmp_path):
     fill(DirectoryStore(tmp_path), range(1500), size=1)
     store = DirectoryStore(tmp_path, max_entries=100)
     left = []
