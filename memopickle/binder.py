@@ -26,6 +26,16 @@ class Binder(NamedTuple):
     bind: Callable[..., tuple[Any, ...]]
     shape: Shape
 
+    def own_names(self) -> tuple[str, ...]:
+        """Return the names without that of the parameter that takes all other keywords."""
+        return tuple(name for name in self.names if name != self.shape.varkeywords)
+
+    def own_values(self, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Return the values that ``own_names`` stand for; None for a call with other keywords, which are in the key."""
+        if self.shape.varkeywords not in self.names:
+            return values
+        return None if values[-1] else values[:-1]
+
 
 class Shape(NamedTuple):
     """A signature, as far as binding goes."""
@@ -56,8 +66,9 @@ class Shape(NamedTuple):
         return ", ".join(parts)
 
     def passed_on(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the parameters that a call passes on by position, and by name."""
-        return (*self.positional_only, *self.positional), self.keyword_only
+        """Return what a call that passes on its arguments has by position, and by name."""
+        rest = (f"*{self.varargs}",) if self.varargs else ()
+        return (*self.positional_only, *self.positional, *rest), self.keyword_only
 
     def named_defaults(self) -> Iterable[tuple[str, object]]:
         plain = (*self.positional_only, *self.positional)

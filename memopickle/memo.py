@@ -147,6 +147,9 @@ class Memo:
         return quick_call(self.function, self.keys.binder, self.quick, slow, hits)
 
     def _learn(self, values: tuple[Any, ...], key: str) -> None:
+        own = self.keys.binder.own_values(values)
+        if own is None:
+            return
         goal: str | Shortcut | None = key
         if self._memory_hits is not None:
             record = self._memory_hits.store.recall(key)
@@ -154,7 +157,7 @@ class Memo:
             if record is None or (self.freshness.code is not None and record.code != self.freshness.code):
                 return
             goal = record.shortcut
-        if self.quick.learn(values, goal):
+        if self.quick.learn(own, goal):
             self.is_worth_a_quick_call = True
 
     def _find_memory(self) -> MemoryHits | None:

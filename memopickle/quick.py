@@ -169,7 +169,7 @@ def quick_call(
 
     """
     shape = binder.shape
-    if shape.varargs or shape.varkeywords or not 0 < len(binder.names) <= _WIDEST:
+    if not 0 < len(binder.own_names()) <= _WIDEST:
         return None
     scope: dict[str, Any] = {"__table__": table.known, "__slow__": slow, "__switch__": switch}
     body = _in_memory(hits, scope) if isinstance(hits, MemoryHits) else _by_key(hits, scope)
@@ -183,6 +183,7 @@ def quick_call(
 
 _BY_KEY = """\
 def call(SIGNATURE):
+    OTHERS
     try:
         __key__ = __table__[TYPES][VALUES]
     except KeyError:
@@ -199,6 +200,7 @@ def call(SIGNATURE):
 # Whatever fails (not in the table, evicted meanwhile, can't be loaded) goes the plain way, which tells what is to tell.
 _BY_RECORD = """\
 def call(SIGNATURE):
+    OTHERS
     try:
         __found__ = __table__[TYPES][VALUES]
         __value__ = __found__.payload  # before the look whether it may be used: it may go in between
@@ -216,13 +218,16 @@ def call(SIGNATURE):
 
 def _source(body: str, binder: Binder) -> str:
     positional, by_name = binder.shape.passed_on()
+    names, others = binder.own_names(), binder.shape.varkeywords
+    passed = ", ".join([*positional, *(f"{name}={name}" for name in by_name), *([f"**{others}"] if others else [])])
     parts = {
         "SIGNATURE": binder.shape.signature(),
-        "TYPES": ", ".join(f"type({name})" for name in binder.names),
-        "VALUES": ", ".join(binder.names),
+        "OTHERS": f"if {others}: return __slow__({passed})" if others else "",
+        "TYPES": ", ".join(f"type({name})" for name in names),
+        "VALUES": ", ".join(names),
         "KWARGS": ", ".join(f"{name!r}: {name}" for name in by_name),
         "ARGS": "".join(f"{name}, " for name in positional),
-        "CALL": ", ".join([*positional, *(f"{name}={name}" for name in by_name)]),
+        "CALL": passed,
     }
     import re  # the fourth call of a function is not its process's first
 

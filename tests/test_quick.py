@@ -63,6 +63,73 @@ def test_every_call_gets_the_answer_of_its_own_arguments(calls):
         assert f(a, b) == f.__wrapped__(a, b)
 
 
+@settings(max_examples=150)
+@given(
+    calls=st.lists(st.tuples(st.lists(PLAIN, max_size=3), st.dictionaries(st.sampled_from("bck"), PLAIN)), min_size=1)
+)
+def test_every_call_of_any_arguments_gets_the_answer_of_its_own(calls):
+    cache = Cache(MemoryStore())
+
+    @cache.cached
+    def anything(*args, **kwargs):
+        return repr((args, sorted(kwargs.items())))
+
+    @cache.cached
+    def some(a=0, /, *args, b=1, **kwargs):
+        return repr((a, args, b, sorted(kwargs.items())))
+
+    for args, kwargs in calls * 4:
+        for function in (anything, some):
+            assert function(*args, **kwargs) == function.__wrapped__(*args, **kwargs)
+
+
+@pytest.mark.parametrize("call", [lambda f: f(1), lambda f: f(1, 2), lambda f: f()], ids=["one", "two", "none"])
+def test_a_function_of_any_arguments_becomes_quick(cache, call):
+    @cache.cached
+    def f(*args, **kwargs):
+        return args
+
+    for _ in range(10):
+        call(f)
+    assert quick(f)
+    assert call(f) == call(f.__wrapped__)
+    assert f(1, other=2) == f(1, other=3) == (1,)
+    assert f.cache_info()[:2] == (10, 3)
+
+
+def test_ignored_keywords_are_passed_on(cache):
+    @cache.cached(ignore=("options",))
+    def f(a, **options):
+        return a, options
+
+    for _ in range(10):
+        f(1)
+    assert quick(f)
+    assert f(1, verbose=True) == (1, {})
+    assert f(2, verbose=True) == (2, {"verbose": True})
+
+
+def test_a_function_of_ignored_keywords_alone_stays_as_it_is(cache):
+    @cache.cached(ignore=("options",))
+    def f(**options):
+        return options
+
+    assert [f(x=1) for _ in range(10)] == [{"x": 1}] * 10
+    assert f.cache_info()[:2] == (9, 1)
+
+
+def test_a_wrong_call_of_a_quick_function_says_so_like_the_function(cache):
+    @cache.cached
+    def f(a, *rest, b):
+        return a
+
+    for _ in range(10):
+        f(1, 2, b=3)
+    assert quick(f)
+    with pytest.raises(TypeError, match=r"f\(\) missing 1 required keyword-only argument: 'b'"):
+        f(1, 2)
+
+
 def test_calls_count_hits_and_misses_alike(cache):
     @cache.cached
     def f(a, *, b=2):
