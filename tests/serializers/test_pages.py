@@ -64,7 +64,8 @@ def test_the_table_of_what_comes_back_is_what_comes_back(benchmark):
 def test_the_benchmark_runs(benchmark, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "DATA", {"few": benchmark.records(3)})
     monkeypatch.setattr(benchmark, "MORE", {"tuple": (1,)})
-    benchmark.main(1)
+    monkeypatch.setattr("sys.argv", ["serializers.py", "--rounds", "1"])
+    benchmark.main()
     few, one = capsys.readouterr().out.splitlines()[2:4]
     assert re.fullmatch(r"\| few \| 1 / 1 / 1( \| [\d.]+ / [\d.]+ / [\d.]+){4} \|", few)
     assert one.count("refused") == 2
