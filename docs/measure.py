@@ -283,6 +283,8 @@ def duplicates():
     command = [sys.executable, "-m", "pylint", "--disable=all", "--enable=duplicate-code", "--output-format=json2"]
     limits = ["--min-similarity-lines=4", "--ignore-imports=y", "--ignore-signatures=y"]
     ended = run([*command, *limits, str(PACKAGE)])
+    if not ended.stdout:
+        raise SystemExit("--duplicates needs pylint: pip install pylint")
     return len(json.loads(ended.stdout)["messages"])
 
 
