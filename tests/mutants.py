@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import py_compile
 import queue
 import re
 import shutil
@@ -726,7 +727,7 @@ class Copy:
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, folder / name)
         # By content: an edit that changes neither size nor second must not go unnoticed.
-        mode = compileall.PycInvalidationMode.CHECKED_HASH if hasattr(compileall, "PycInvalidationMode") else None
+        mode = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(folder / "memopickle", quiet=2, invalidation_mode=mode)
 
     def tests(self, selected: str) -> Outcome:
