@@ -8,7 +8,7 @@ from memopickle import logs, settings
 from memopickle.codec import Codec
 from memopickle.errors import ConfigurationError
 from memopickle.events import teller
-from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
+from memopickle.expiry import microseconds, wall_clock
 from memopickle.forking import Guard
 from memopickle.function import CachedFunction, decorate
 from memopickle.header import EXCEPTION, VALUE
@@ -174,11 +174,11 @@ class Cache:
     def _clear(self, prefixes: list[str], older_than: object, expired: bool) -> int:
         if older_than is None and not expired:
             return sum(self._clear_prefix(prefix) for prefix in prefixes)
-        now = microseconds(self.clock)
-        limit = None if older_than is None else now - parse_duration(older_than, "older_than")
-        doomed = [
-            key for prefix in prefixes for key in self.store.keys(prefix) if self._is_old(key, limit, expired, now)
-        ]
+        from memopickle.selection import Selection  # for those who ask
+
+        chosen = Selection(older_than=older_than, expired=expired)
+        keys = (key for prefix in prefixes for key in self.store.keys(prefix))
+        doomed = [info.key for info in chosen.entries(self.store, keys, self.clock)]
         return sum(self.store.delete(key) for key in doomed)
 
     def prune(self) -> int:
@@ -310,15 +310,6 @@ class Cache:
         # Flights first: a value published before the drop is removed by the clear, one after it isn't published.
         self.flights.drop(prefix)
         return self.store.clear(prefix)
-
-    def _is_old(self, key: str, limit: int | None, expired: bool, now: int) -> bool:
-        from memopickle.catalog import describe  # for those who ask
-
-        info = describe(self.store, key)
-        if info is None:
-            return False
-        old = limit is None or info.created * SECOND <= limit
-        return old and (not expired or (info.expires is not None and info.expires * SECOND <= now))
 
     def codec(self, namespace: str, serializer: Serializer = PICKLE, compress: str | None = None) -> Codec:
         """Return what signs and verifies the entries of a namespace; SecretError, UnavailableError. Internal."""

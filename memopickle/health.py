@@ -25,6 +25,7 @@ from memopickle.stores.userfiles import lock_directory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from memopickle.entry import Blob
     from memopickle.stores.base import Store
 
 __all__ = ["NOTE", "OK", "WRONG", "Finding", "examine"]
@@ -128,27 +129,31 @@ def _entries(store: Store) -> Iterator[Finding]:
         yield Finding("entries", OK, "none")
         return
     yield Finding("entries", OK, f"{len(keys)} looked at" if len(keys) == _SAMPLE else f"{len(keys)}")
-    yield from _unknown(store, keys)
+    heads = [head_of(store, key) for key in keys]
+    ours = [head for head in heads if format_of(head) in (None, FORMAT)]
+    yield from _other_formats(len(heads) - len(ours), len(heads))
+    yield from _unknown(ours, len(heads))
     yield from _future(store, keys)
 
 
-def _unknown(store: Store, keys: list[str]) -> Iterator[Finding]:
+def _other_formats(count: int, total: int) -> Iterator[Finding]:
+    if count:
+        yield Finding(
+            "entries", NOTE, f"{count} of {total} have the entry format of another version, and are not used here",
+            "clear them once no program of that version uses them; until then they harm nothing",
+        )  # fmt: skip
+
+
+def _unknown(heads: list[Blob], total: int) -> Iterator[Finding]:
     source = secret_source()
     try:
         known = {signer.key_id for signer in source.signers()}
     except MemopickleError:
         return  # told under "secret"
-    heads = [head_of(store, key) for key in keys]
-    others = sum(format_of(head) not in (None, FORMAT) for head in heads)
-    if others:
-        yield Finding(
-            "entries", NOTE, f"{others} of {len(keys)} have the entry format of another version, and are not used here",
-            "clear them once no program of that version uses them; until then they harm nothing",
-        )  # fmt: skip
-    count = sum(key_id(head) not in known for head in heads) - others
+    count = sum(key_id(head) not in known for head in heads)
     if count:
         yield Finding(
-            "entries", WRONG, f"{count} of {len(keys)} are damaged, or signed with a secret not configured here",
+            "entries", WRONG, f"{count} of {total} are damaged, or signed with a secret not configured here",
             "memopickle verify tells which; set MEMOPICKLE_SECRET to the one that signed them, or clear them",
         )  # fmt: skip
 

@@ -19,15 +19,16 @@ __all__ = ["replace_file"]
 
 def replace_file(
     path: str, pieces: Iterable[Blob], *, durable: bool = False, mode: int = 0o600,
-    prepare: Callable[[int], object] = keep_private,
+    prepare: Callable[[int], object] = keep_private, prefix: str = ".mpk",
 ) -> None:  # fmt: skip
     """Write a file beside ``path`` and rename it there, in place of what is there. Raises OSError.
 
     ``mode`` is what it is made with, and ``prepare`` is called with its descriptor before it is filled. ``durable``:
-    flush it to the disk before it is seen, and then its name.
+    flush it to the disk before it is seen, and then its name. ``prefix``: of the name that it has until then, by which
+    what a killed process left is recognised.
     """
     folder = os.path.dirname(path) or os.curdir
-    temporary = os.path.join(folder, f".mpk-{os.urandom(8).hex()}.tmp")
+    temporary = os.path.join(folder, f"{prefix}-{os.urandom(8).hex()}.tmp")
     try:
         fd = os.open(temporary, WRITE_FLAGS, mode)
     except OSError as error:

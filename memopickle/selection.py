@@ -8,7 +8,7 @@ from memopickle.catalog import describe, function_names, matches
 from memopickle.expiry import SECOND, microseconds, parse_duration, wall_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from memopickle.catalog import EntryInfo
     from memopickle.stores.base import Store
@@ -44,16 +44,17 @@ class Selection(NamedTuple):
         for part in parts(store, prefix, self.function):
             yield from store.keys(part)
 
-    def entries(self, store: Store, candidates: Iterable[str]) -> Iterator[EntryInfo]:
-        """Iterate over the heads of those candidates that fit the other filters."""
-        takes = self._rule()
+    def entries(
+        self, store: Store, candidates: Iterable[str], clock: Callable[[], float] = wall_clock
+    ) -> Iterator[EntryInfo]:
+        """Iterate over the heads of those candidates that fit the other filters, by the clock of a cache."""
+        takes = self._rule(microseconds(clock))
         for key in candidates:
             info = describe(store, key)
             if info is not None and takes(info):
                 yield info
 
-    def _rule(self) -> Rule:
-        now = microseconds(wall_clock)
+    def _rule(self, now: int) -> Rule:
         oldest = None if self.newer_than is None else now - parse_duration(self.newer_than, "newer_than")
         newest = None if self.older_than is None else now - parse_duration(self.older_than, "older_than")
         return Rule(oldest, newest, self.larger_than, self.smaller_than, now if self.expired else None)

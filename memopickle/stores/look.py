@@ -44,8 +44,11 @@ class Sight(NamedTuple):
     slices: int
     #: Whether the first of them was begun by an earlier step.
     resumed: bool
-    #: Whether the entries are those of the whole directory.
-    whole: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether the entries are those of the whole directory."""
+        return self.slices == SLICES and not self.resumed
 
 
 class Lookout:
@@ -82,7 +85,7 @@ class Lookout:
             slices += 1
             if count := slice_.count(usage):
                 counts.append(count)
-        return Sight(entries, counts, slices, resumed, whole=slices == SLICES and not resumed)
+        return Sight(entries, counts, slices, resumed)
 
     def _begin(self, usage: Usage, folders_of: Callable[[int], Iterator[str]]) -> _Slice:
         number = self._order[self._next]

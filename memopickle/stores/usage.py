@@ -13,8 +13,9 @@ import stat
 from contextlib import suppress
 from struct import Struct, error
 
-from memopickle.files import APPEND_FLAGS, WRITE_FLAGS, close, keep_private, replace, write_all
+from memopickle.files import APPEND_FLAGS, close, write_all
 from memopickle.folders import remove_file
+from memopickle.replacing import replace_file
 from memopickle.stores.layout import USAGE
 from memopickle.typed import TYPE_CHECKING, NamedTuple
 
@@ -149,18 +150,7 @@ class Usage:
         header = _MAGIC + os.urandom(_HEADER_SIZE - len(_MAGIC))
         known = ((number, cell) for number, cell in enumerate(self._cells) if cell is not None)
         data = header + _pack([Change(number, *cell, counted=True) for number, cell in known])
-        temporary = f"{self._path}-{os.urandom(8).hex()}.tmp"
-        fd = os.open(temporary, WRITE_FLAGS, 0o600)
-        try:
-            try:
-                keep_private(fd)
-                write_all(fd, [data])
-            finally:
-                close(fd)
-            replace(temporary, self._path, None)
-        except BaseException:
-            remove_file(temporary)
-            raise
+        replace_file(self._path, [data], prefix=USAGE)
         self._header, self._offset = header, len(data)
 
 
