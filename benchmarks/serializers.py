@@ -83,7 +83,7 @@ def each() -> dict[str, ResultSerializer]:
 def encode(serializer: ResultSerializer, value: Any) -> tuple[bytes, list[Any]]:
     """Return the stream in one piece, and the buffers."""
     stream, buffers = serializer.encode(value)
-    return (b"".join(stream) if isinstance(stream, list) else bytes(stream)), list(buffers)
+    return b"".join(stream), list(buffers)
 
 
 def seconds(work: Callable[[], object], least: float = 0.02) -> float:

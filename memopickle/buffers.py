@@ -45,9 +45,9 @@ class Part:
 
     __slots__ = ("flags", "pieces", "raw_size", "size")
 
-    def __init__(self, pieces: Sequence[Blob], raw_size: int, flags: int = 0) -> None:
+    def __init__(self, pieces: Sequence[Blob], size: int, raw_size: int, flags: int = 0) -> None:
         self.pieces: Sequence[Blob] = pieces
-        self.size: int = sum(map(len, pieces))
+        self.size: int = size
         self.raw_size: int = raw_size
         self.flags: int = flags
 

@@ -13,7 +13,7 @@ from importlib import import_module
 
 from memopickle.outofband import with_arrays
 from memopickle.pickling import PROTOCOL
-from memopickle.serializers import beside, write_pickle
+from memopickle.serializers import write_pickle, write_whole
 from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -35,11 +35,10 @@ class ByValueSerializer:
         self.form: str = f"{self.name}, {sys.implementation.cache_tag}"
 
     def encode(self, value: Any) -> tuple[list[Blob], list[memoryview]]:
-        buffers: list[memoryview] = []
-        return write_pickle(self.pickler, value, beside(buffers)), buffers
+        return write_pickle(self.pickler, value)
 
     def encode_whole(self, value: Any) -> bytes:
-        return b"".join(write_pickle(self.pickler, value, None))
+        return write_whole(self.pickler, value)
 
     def pickler(self, file: Any, in_band: InBand | None) -> Any:
         """Return the package's pickler; it is imported now."""

@@ -59,8 +59,7 @@ class CallKeys:
         #: The variants of the versions that can be migrated from.
         self._older = {version: _variant(identity, version, serializer) for version in options.migrate}
         self._names = binder.names if options.key is None else ("key",)
-        self._unchanging: str | None = None
-        self._written: dict[str, str] = {}
+        self._form: str | None = None
         self._state = _state(self._names, identity, options.key)
 
     def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -77,7 +76,7 @@ class CallKeys:
             for name, value in zip(self._names, values, strict=True):
                 keys.encode(value, name)  # raises again, with the name of the parameter
             raise
-        return join(self.prefix, state.hexdigest(), self._variant)
+        return join(self.prefix, state.digest().hex(), self._variant)
 
     def of_version(self, key: str, version: int) -> str:
         """Return the key that a call had under an older version."""
@@ -85,22 +84,24 @@ class CallKeys:
 
     def describe(self, values: tuple[Any, ...]) -> Callable[[], bytes]:
         """Return what makes an entry's metadata: readable names, and which argument has which digest, now."""
-        return partial(self._metadata, self.digests(values))
+        return partial(self._metadata, tuple(map(keys.short_digest, values)))
 
-    def _metadata(self, digests: dict[str, str]) -> bytes:
-        # By hand, as all but the digests is the same for every call of the function: JSON's encoder takes longer.
-        if self._unchanging is None:
-            import json  # on a miss only; and when storing, where a failure (no descriptors left) costs just that
+    def _metadata(self, digests: tuple[str, ...]) -> bytes:
+        return ((self._form or self._make_form()) % digests).encode()
 
-            self._unchanging = json.dumps(self._described, separators=(",", ":"))[:-1] + ',"arguments":{'
-            self._written = {name: json.dumps(name) for name in (*self._names, *self._captured)}
-        arguments = ",".join([f'{self._written[name]}:"{digest}"' for name, digest in digests.items()])
-        return f"{self._unchanging}{arguments}}}}}".encode()
+    def _make_form(self) -> str:
+        # Made once, as all but the digests is the same for every call of the function: JSON's encoder takes longer.
+        import json  # on a miss only; and when storing, where a failure (no descriptors left) costs just that
+
+        fixed = json.dumps(self._described, separators=(",", ":"))[:-1].replace("%", "%%")
+        arguments = [*dict.fromkeys(self._names, "%s").items(), *self._captured.items()]
+        written = ",".join(f'{json.dumps(name)}:"{digest}"' for name, digest in arguments)
+        self._form = f'{fixed},"arguments":{{{written}}}}}'
+        return self._form
 
     def digests(self, values: tuple[Any, ...]) -> dict[str, str]:
         """Return the short digest of each argument, by parameter, to tell which one differs between two calls."""
-        digests = {name: keys.digest(value)[:8].hex() for name, value in zip(self._names, values, strict=True)}
-        return {**digests, **self._captured}
+        return dict(zip(self._names, map(keys.short_digest, values), strict=True)) | self._captured
 
 
 def _has_key(value: object) -> bool:

@@ -87,17 +87,16 @@ class Codec:
 
     def encode(self, key: str, value: Any, facts: Facts, kind: int | None = None) -> list[Blob]:
         """Return the entry in pieces, to be written one after the other without joining them."""
-        stream, buffers = self._serializer.encode(value)
-        parts = [self._part([buffer], PLAIN if is_plain(buffer) else 0) for buffer in buffers]
-        pieces: Any = stream if isinstance(stream, list | tuple) else [stream]
-        whole = self._part(pieces)
-        return self._sealed(key, self._prefixes[self._kind if kind is None else kind], facts, whole, parts)
+        pieces, buffers = self._serializer.encode(value)
+        parts = [self._part([buffer], PLAIN if is_plain(buffer) else 0) for buffer in buffers] if buffers else ()
+        start = self._prefixes[self._kind if kind is None else kind]
+        return self._sealed(key, start, facts, self._part(pieces), parts)
 
     def resign(self, key: str, entry: Entry) -> list[Blob]:
         """Return a verified entry as encode would, signed with the first secret, but not unpickled."""
         header = entry.header
-        stream = Part([entry.stream], header.raw_stream_size)
-        parts = [Part([stored.data], stored.raw_size, stored.flags) for stored in entry._stored]
+        stream = Part([entry.stream], header.stream_size, header.raw_stream_size)
+        parts = [Part([one.data], len(one.data), one.raw_size, one.flags) for one in entry._stored]
         return self._sealed(key, header.prefix, entry.facts, stream, parts)
 
     def decode(self, key: str, data: Blob, source: Source | None = None) -> Entry:
@@ -186,8 +185,9 @@ class Codec:
 
     def _part(self, pieces: Sequence[Blob], flags: int = 0) -> Part:
         size = sum(map(len, pieces))
-        packed = self._compression.shrink(pieces, size) if self._compression else None
-        return Part(pieces if packed is None else packed, size, flags)
+        if self._compression is not None and (packed := self._compression.shrink(pieces, size)) is not None:
+            return Part(packed, sum(map(len, packed)), size, flags)
+        return Part(pieces, size, size, flags)
 
     def _expanded(self, data: Blob, raw_size: int) -> Blob:
         if len(data) == raw_size:

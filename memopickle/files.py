@@ -135,7 +135,7 @@ def byte_count(chunk: Blob) -> int:
 def write_whole(fd: int, chunk: Blob) -> None:
     """Write every byte; a short write (disk nearly full, signals) is written on."""
     done = os.write(fd, chunk)
-    if done < byte_count(chunk):
+    if done != byte_count(chunk):
         rest = memoryview(chunk).cast("B")[done:]
         while rest:
             rest = rest[os.write(fd, rest) :]
@@ -174,7 +174,7 @@ def write_file(path: str, text: str) -> None:
 
 def keep_private(fd: int) -> None:
     """Give a file that was just made mode 0600, whatever the umask took away."""
-    if hasattr(os, "fchmod"):
+    if POSIX:
         os.fchmod(fd, 0o600)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from _thread import RLock
 from contextlib import suppress
 from contextvars import ContextVar
 
@@ -36,35 +37,32 @@ led_by_tasks: ContextVar[tuple[Flight, ...]] = ContextVar("memopickle_flights", 
 class Flight:
     """One computation under way in this process, and what it holds until it ends."""
 
-    __slots__ = (
-        "_done", "_publishing", "_wakes", "abandoned", "by_hand", "dropped", "ended", "error", "failed", "held", "key",
-        "lock", "owner", "writer",
-    )  # fmt: skip
+    #: The lock between processes, once taken.
+    lock: KeyLock = NoLock()
+    #: The writer, opened before the value is computed.
+    writer: Writer | None = None
+    #: The exception it ended with, for those who joined.
+    error: Exception | None = None
+    #: Whether the function raised and an expired value was used instead.
+    failed: bool = False
+    #: Whether it was asked for by hand: its outcome replaces whatever is stored.
+    by_hand: bool = False
+    #: Whether the task that led it was cancelled: one of those who joined goes on in its place.
+    abandoned: bool = False
+    #: Whether it has ended; set under the guard of its owner.
+    ended: bool = False
+    #: True once its key was cleared or invalidated: the value must not be left in the store. Read under ``publishing``.
+    dropped: bool = False
+    _done: threading.Event | None = None  # made for the first that waits: most flights nobody joins
 
     def __init__(self, key: str, owner: Flights) -> None:
         self.key: str = key
         self.owner: Flights = owner
-        #: The lock between processes, once taken.
-        self.lock: KeyLock = NoLock()
-        #: The writer, opened before the value is computed.
-        self.writer: Writer | None = None
-        #: The exception it ended with, for those who joined.
-        self.error: Exception | None = None
-        #: Whether the function raised and an expired value was used instead.
-        self.failed: bool = False
-        #: Whether it was asked for by hand: its outcome replaces whatever is stored.
-        self.by_hand: bool = False
-        #: Whether the task that led it was cancelled: one of those who joined goes on in its place.
-        self.abandoned: bool = False
-        #: Whether it has ended; set under the guard of its owner.
-        self.ended: bool = False
-        #: True once its key was cleared or invalidated: the value must not be left in the store.
-        self.dropped: bool = False
         #: The flights that the computing thread leads.
         self.held: list[Flight] = _held.flights
-        self._done: threading.Event | None = None  # made for the first that waits: most flights nobody joins
+        #: Held while the value is published: a drop that comes meanwhile waits, and the clear after it removes it.
+        self.publishing: RLock = RLock()
         self._wakes: list[Callable[[], None]] = []  # of the tasks that joined
-        self._publishing = threading.RLock()  # guards dropped against a publication under way
 
     def wait(self, limit: float | None) -> bool:
         """Wait for the end, at most ``limit`` seconds (None: without limit); return whether it came."""
@@ -86,14 +84,9 @@ class Flight:
         with suppress(ValueError):
             self._wakes.remove(wake)
 
-    def publish(self, store: Callable[[], bool]) -> bool:
-        """Run ``store`` unless the flight was dropped; a clear that comes meanwhile waits, and then removes it."""
-        with self._publishing:
-            return not self.dropped and store()
-
     def drop(self) -> None:
         """Keep the value out of the store from now on."""
-        with self._publishing:
+        with self.publishing:
             self.dropped = True
 
     def end(self, error: Exception | None = None) -> None:

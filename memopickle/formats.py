@@ -26,8 +26,8 @@ class _Whole:
         self._dumps = serializer.dumps
         self._loads = serializer.loads
 
-    def encode(self, value: Any) -> tuple[bytes, tuple[()]]:
-        return self.encode_whole(value), ()
+    def encode(self, value: Any) -> tuple[tuple[bytes], tuple[()]]:
+        return (self.encode_whole(value),), ()
 
     def encode_whole(self, value: Any) -> bytes:
         data: object = self._dumps(value)

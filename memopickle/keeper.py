@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from memopickle.events import NotStored, Stored
+from memopickle.events import NotStored
 from memopickle.expiry import NEVER, expires_at, microseconds, result_ttl
 from memopickle.failures import freeze, thaw
 from memopickle.formats import open_serializer
@@ -41,20 +39,23 @@ class Keeper:
 
     def __init__(self, context: Context) -> None:
         self._name = context.name
-        self._cache = context.cache
+        self._clock = context.cache.clock
         self._listener = context.listener
         self._face = context.face
-        self._freshness = context.freshness
+        self._ttl = context.freshness.ttl
+        self._exception_ttl = context.freshness.exception_ttl
+        self._window = context.freshness.window
         self._store_if = context.options.store_if
         self._serializer = open_serializer(context.options.serializer)
         self._explainer: Explainer | None = None
         self._code = context.freshness.code or bytes(CODE_SIZE)
         self._trouble = context.trouble
+        self._writer = context.cache.store.writer
 
     def open(self, key: str) -> Writer | None:
         """Return the writer for a key, to be opened before its value is computed; None if there can't be one."""
         try:
-            return undisturbed(partial(self._cache.store.writer, key))
+            return undisturbed(self._writer, key)
         except Exception as error:  # noqa: BLE001  whatever a store does, the function's result reaches the caller
             self._failed(key, error)
             return None
@@ -67,7 +68,10 @@ class Keeper:
             facts = self._facts(computed)
             if isinstance(facts, str):
                 self._tell(flight.key, facts)
-            elif not flight.publish(partial(self._publish, computed, facts, flight, flight.writer)):
+                return
+            with flight.publishing:
+                stored = not flight.dropped and self._publish(computed, facts, flight, flight.writer)
+            if not stored:
                 self._tell(flight.key, flight.writer.refusal)
         except Exception as error:  # noqa: BLE001
             self._failed(flight.key, self._explained(error, computed))
@@ -76,14 +80,14 @@ class Keeper:
         """Return what is signed along, or why the value is not to be stored."""
         if not (self._store_if is None or computed.raised or self._store_if(computed.value)):
             return "store_if said no"
-        ttl = self._freshness.exception_ttl if computed.raised else self._freshness.ttl
+        ttl, window, kind = self._ttl, self._window, VALUE
+        if computed.raised:
+            ttl, window, kind = self._exception_ttl, 0, EXCEPTION
         if callable(ttl):
             ttl = result_ttl(ttl(computed.value))
         if ttl == 0:
             return "its ttl is 0"
-        created = microseconds(self._cache.clock) if computed.created is None else computed.created
-        window = 0 if computed.raised else self._freshness.window
-        kind = EXCEPTION if computed.raised else VALUE
+        created = microseconds(self._clock) if computed.created is None else computed.created
         expires = NEVER if ttl is None else expires_at(created, ttl + window)
         lasting = NEVER if ttl is None else ttl
         return Facts(created, expires, computed.cost, self._code, computed.metadata(), lasting, kind)
@@ -99,7 +103,7 @@ class Keeper:
             writer.retract()
             return False
         self._trouble.mended(flight.key)
-        self._listener.tell(Stored(self._name, flight.key, size, facts.cost / 1e9))
+        self._listener.stored(flight.key, size, facts.cost)
         return True
 
     def _payload(self, computed: Computed) -> Any:

@@ -11,16 +11,22 @@ from blake3 import blake3
 from memopickle.canonical.bulk import short_tuple
 from memopickle.canonical.nodes import SCALARS, scalar
 
-__all__ = ["KEY_FORMAT", "digest", "encode"]
+__all__ = ["KEY_FORMAT", "digest", "encode", "short_digest"]
 
 KEY_FORMAT = 1  # of the canonical form: raised whenever a value's bytes change
 _DOMAIN = b"memopickle key %d\0" % KEY_FORMAT
 _SHORT = 8  # arguments
+_SHORT_SIZE = 8  # bytes
 
 
 def digest(value: object, path: str = "") -> bytes:
     """The digest (32 bytes) of a value's canonical form; see ``encode``."""
     return blake3(_DOMAIN + encode(value, path)).digest()
+
+
+def short_digest(value: object) -> str:
+    """The first 16 hex digits of the digest: enough to tell apart the arguments of two calls."""
+    return blake3(_DOMAIN + encode(value)).digest(_SHORT_SIZE).hex()
 
 
 def encode(value: object, path: str = "") -> bytes:

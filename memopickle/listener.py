@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memopickle import logs
+from memopickle.events import Miss, Stored
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,17 +23,33 @@ class Listener:
 
     """
 
-    __slots__ = ("_book", "_emit", "_tally", "wants_hits")
+    __slots__ = ("_book", "_emit", "_name", "_tally", "wants_hits")
 
     def __init__(self, cache: Cache, prefix: str, memo: Memo) -> None:
         self._emit = cache.emit
         self._book = cache.book
+        self._name = memo.name
         self._tally = self._book.open(prefix, memo.name, memo)
         self.wants_hits: bool = self._emit is not None or logs.is_on()
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
         self._book.note(self._tally, event)
+        self._pass_on(event)
+
+    def missed(self, key: str, reason: str) -> None:
+        """Tell a Miss, which is made only for those who listen: most of the time nobody does."""
+        self._book.missed(self._tally, reason)
+        if self._emit is not None or logs.is_on():
+            self._pass_on(Miss(self._name, key, reason))
+
+    def stored(self, key: str, size: int, cost: int) -> None:
+        """Tell, in the same way, a Stored of so many bytes that took so many nanoseconds to compute."""
+        self._book.stored(self._tally, size, cost)
+        if self._emit is not None or logs.is_on():
+            self._pass_on(Stored(self._name, key, size, cost / 1e9))
+
+    def _pass_on(self, event: Event) -> None:
         if logs.is_on():
             self.wants_hits = True
             logs.log_event(event)

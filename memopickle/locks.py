@@ -155,21 +155,21 @@ def polled(attempt: Callable[[], bool], limit: float | None, pause: float) -> bo
 def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple[KeyLock, bool]:
     """Make the lock of a key and acquire it; return it and whether it is ours now."""
 
-    def attempt() -> tuple[KeyLock, bool]:
+    def attempt(key: str) -> tuple[KeyLock, bool]:
         lock = make(key)
         return lock, lock.acquire(limit)
 
-    return undisturbed(attempt)
+    return undisturbed(attempt, key)
 
 
-def undisturbed(attempt: Callable[[], T]) -> T:
-    """Return what ``attempt`` returns; try again where a clear took its folder away between two steps."""
+def undisturbed(attempt: Callable[[str], T], key: str) -> T:
+    """Return what ``attempt`` returns for a key; try again where a clear took its folder away between two steps."""
     for _ in range(_ATTEMPTS):
         try:
-            return attempt()
+            return attempt(key)
         except (FileNotFoundError, FileExistsError):
             continue
-    return attempt()
+    return attempt(key)
 
 
 @contextmanager

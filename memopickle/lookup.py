@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memopickle.errors import BadEntryError, BadPayloadError
-from memopickle.events import BadEntry, Hit, Miss
+from memopickle.events import BadEntry, Hit
 from memopickle.expiry import SECOND, microseconds
 from memopickle.failures import Failure, thaw
 from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
@@ -91,7 +91,7 @@ class Lookup:
             if tell:
                 self._trouble.unreadable(key, error)
         if tell:
-            self._listener.tell(Miss(self._name, key, reason))
+            self._listener.missed(key, reason)
         return MISSING
 
     def entry(self, key: str) -> Found | None:

@@ -33,9 +33,6 @@ class Migration:
         self._freshness = context.freshness._replace(code=None)
         self._clock = context.cache.clock
 
-    def __bool__(self) -> bool:
-        return bool(self._steps)
-
     def value(self, flight: Flight, call: Call) -> Any:
         """Return the newest older value of this call, upgraded and stored, or MISSING; a failing step is told."""
         for version in sorted(self._steps, reverse=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-__all__ = ["forget", "warn_once"]
+__all__ = ["anything_told", "forget", "warn_once"]
 
 _LIMIT = 10_000
 #: Without a lock, which a fork could leave held: single operations of a dict are atomic.
@@ -21,6 +21,11 @@ def warn_once(topic: object, message: str) -> None:
     if len(_told) > _LIMIT:
         _told.clear()  # some may be told again
     _log(message)
+
+
+def anything_told() -> bool:
+    """Tell whether there may be something to forget."""
+    return bool(_told)
 
 
 def forget(topic: object) -> None:

@@ -13,15 +13,26 @@ if TYPE_CHECKING:
 
 __all__ = ["is_plain", "with_arrays"]
 
+#: The table that a dispatch table with NumPy's arrays was last made of, and that.
+_last: tuple[Reductions, Reductions] = {}, {}
+
 #: dtype.kind of bool, integers, floats, complex numbers, timedelta64 and datetime64: any bytes are a value of theirs.
 _PLAIN = frozenset("biufcmM")
 
 
 def with_arrays(reductions: Reductions) -> Reductions:
     """Return a pickler's dispatch table with NumPy's arrays added, where this program uses NumPy at all."""
+    global _last  # noqa: PLW0603
+    known, made = _last  # one object, which threads exchange as a whole
+    if made and known == reductions:
+        return made
     numpy: Any = sys.modules.get("numpy")
     ndarray = getattr(numpy, "ndarray", None)  # missing while another thread is importing it
-    return reductions if ndarray is None else {**reductions, ndarray: _reduce}
+    if ndarray is None:
+        return reductions
+    made = {**reductions, ndarray: _reduce}
+    _last = dict(reductions), made
+    return made
 
 
 def is_plain(buffer: memoryview) -> bool:

@@ -115,8 +115,7 @@ class Runner(Steps):
         return ours
 
     def _compute(self, flight: Flight, call: Call) -> Any:
-        upgraded = self._upgraded(flight, call)
-        if upgraded is not MISSING:
+        if self._migration is not None and (upgraded := self._migration.value(flight, call)) is not MISSING:
             self._counts.hits += 1
             return upgraded
         self._counts.misses += 1

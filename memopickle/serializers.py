@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Blob = bytes | bytearray | memoryview
     #: Tells of a buffer whether it goes into the stream.
     InBand = Callable[[pickle.PickleBuffer], bool]
+    #: Gets a file to write to, and what decides about buffers; None: all go into the stream.
+    MakePickler = Callable[[Any, InBand | None], Any]
 
 __all__ = [
     "NAMES",
@@ -29,10 +31,10 @@ __all__ = [
     "ResultSerializer",
     "Serializer",
     "UserSerializer",
-    "beside",
     "in_process",
     "serializer_name",
     "write_pickle",
+    "write_whole",
 ]
 
 #: What ``serializer=`` may name; :mod:`memopickle.formats` makes them.
@@ -47,8 +49,8 @@ class Serializer(Protocol):
 
     name: str
 
-    def encode(self, value: Any) -> tuple[Blob | Sequence[Blob], Sequence[memoryview]]:
-        """Return the stream, in one piece or several, and the buffers.
+    def encode(self, value: Any) -> tuple[Sequence[Blob], Sequence[memoryview]]:
+        """Return the stream, in pieces, and the buffers.
 
         Raises whatever the value's own code raises if it can't be stored.
         """
@@ -121,14 +123,13 @@ class PickleSerializer:
 
     def encode(self, value: Any) -> tuple[list[Blob], list[memoryview]]:
         """Return the stream, in pieces, and the buffers beside it. Internal."""
-        buffers: list[memoryview] = []
-        return write_pickle(self._pickler, value, beside(buffers)), buffers
+        return write_pickle(self._pickler, value)
 
     def encode_whole(self, value: Any) -> bytes:
         """Return one stream that shares no memory with the value. Internal."""
         if self._allowed is None:
             return pickle.dumps(value, PROTOCOL)
-        return b"".join(write_pickle(self._pickler, value, None))
+        return write_whole(self._pickler, value)
 
     @property
     def loads(self) -> Callable[[bytes | memoryview], Any]:
@@ -143,7 +144,7 @@ class PickleSerializer:
 
         return load_allowed(stream, buffers, self._allowed)
 
-    def _pickler(self, file: _Pieces, in_band: InBand | None) -> pickle.Pickler:
+    def _pickler(self, file: _Stream, in_band: InBand | None) -> pickle.Pickler:
         if self._allowed is None:
             made = pickle.Pickler(file, PROTOCOL, buffer_callback=in_band)
         else:
@@ -155,32 +156,36 @@ class PickleSerializer:
         return made
 
 
-def write_pickle(make: Callable[[Any, InBand | None], Any], value: Any, in_band: InBand | None) -> list[Blob]:
-    """Return what a pickler writes, in pieces; ``make`` gets a file and ``in_band``, which decides about buffers."""
-    pieces = _Pieces()
-    make(pieces, in_band).dump(value)
-    return pieces.written
+def write_pickle(make: MakePickler, value: Any) -> tuple[list[Blob], list[memoryview]]:
+    """Return what a pickler writes, in pieces, and the large buffers beside it."""
+    stream = _Stream()
+    make(stream, stream.in_band).dump(value)
+    return stream, stream.buffers
 
 
-def beside(buffers: list[memoryview]) -> InBand:
-    """Return what a pickler asks about each buffer: large ones are added to ``buffers`` and stay out of the stream."""
+def write_whole(make: MakePickler, value: Any) -> bytes:
+    """Return what a pickler writes, buffers and all."""
+    stream = _Stream()
+    make(stream, None).dump(value)
+    return b"".join(stream)
 
-    def in_band(buffer: pickle.PickleBuffer) -> bool:
+
+class _Stream(list[Any]):
+    """Takes what a pickler writes: large bytes come as the very objects that are pickled, and are not copied."""
+
+    __slots__ = ("buffers",)
+    write = list.append
+
+    def __init__(self) -> None:
+        self.buffers: list[memoryview] = []
+
+    def in_band(self, buffer: pickle.PickleBuffer) -> bool:
+        """Tell a pickler whether a buffer goes into the stream; large ones stay beside it."""
         raw = buffer.raw()
         if raw.nbytes < OUT_OF_BAND:
             return True
-        buffers.append(raw)
+        self.buffers.append(raw)
         return False
-
-    return in_band
-
-
-class _Pieces:
-    """Takes what a pickler writes: large bytes come as the very objects that are pickled, and are not copied."""
-
-    def __init__(self) -> None:
-        self.written: list[Blob] = []
-        self.write = self.written.append
 
 
 PICKLE = PickleSerializer()

@@ -134,8 +134,7 @@ def deep_copy(obj: T, *, serializer: Any = "pickle") -> T:
     for when either is faster. Classes and functions stay the same ones, and read-only arrays read-only.
     """
     chosen = _serializer(serializer)
-    stream, buffers = chosen.encode(obj)
-    pieces: Any = stream if isinstance(stream, list | tuple) else [stream]
+    pieces, buffers = chosen.encode(obj)
     return cast("T", chosen.decode(b"".join(pieces), [copied(buffer) for buffer in buffers]))
 
 
@@ -150,8 +149,8 @@ class _OlderPickle:
     def __init__(self, protocol: int) -> None:
         self._protocol = protocol
 
-    def encode(self, value: Any) -> tuple[bytes, Sequence[memoryview]]:
-        return pickle.dumps(value, self._protocol), ()
+    def encode(self, value: Any) -> tuple[tuple[bytes], tuple[()]]:
+        return (pickle.dumps(value, self._protocol),), ()
 
     def decode(self, stream: bytes | memoryview, buffers: Sequence[memoryview]) -> Any:
         return PICKLE.decode(stream, buffers)

@@ -12,7 +12,7 @@ import sys
 from _weakref import ref  # as weakref has it, with much else
 from contextlib import suppress
 
-from memopickle.events import NotStored, Raised, Stored
+from memopickle.events import NotStored, Raised
 from memopickle.forking import Guard
 from memopickle.locks import real_clock
 from memopickle.settings import keeps_statistics
@@ -34,8 +34,6 @@ INTERVAL = 5.0
 _SHORT, _LONG = 0.05, 1.0
 #: Tallies of one cache that are looked through for those that are over.
 _MANY = 64
-#: The events that end a computation.
-_ENDS = frozenset({Stored, NotStored, Raised})
 _guard = Guard()  # of everything here: counts are taken under it, and written outside
 _books: list[Book] = []
 _last = float("-inf")
@@ -69,11 +67,23 @@ class Book:
                 self._most = 2 * len(self._tallies) + _MANY
         return tally
 
-    def note(self, tally: Tally, event: Event) -> None:
-        """Count an event; after a computation, write what was counted if it is time."""
+    def missed(self, tally: Tally, reason: str) -> None:
+        """Count a look-up that found nothing usable."""
         with _guard:
-            tally.note(event)
-        if type(event) in _ENDS and real_clock() - _last >= INTERVAL:
+            tally.missed(reason)
+
+    def stored(self, tally: Tally, size: int, cost: int) -> None:
+        """Count a result of so many bytes that took so many nanoseconds; write what was counted if it is time."""
+        with _guard:
+            tally.stored(size, cost)
+        if real_clock() - _last >= INTERVAL:
+            _flush_if_due()
+
+    def note(self, tally: Tally, event: Event) -> None:
+        """Count any other event that ends a computation; write in the same way."""
+        if isinstance(event, NotStored | Raised):
+            with _guard:
+                tally.ended(raised=isinstance(event, Raised))
             _flush_if_due()
 
     def flush(self, patience: float = _LONG) -> None:

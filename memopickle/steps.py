@@ -36,7 +36,8 @@ class Steps:
         self._background = context.cache.background
         self._lookup = lookup
         self._keeper = Keeper(context)
-        self._migration = Migration(context, keys, lookup, self._keeper)
+        #: What brings the value of an older version up to date, None where there is no such.
+        self._migration = Migration(context, keys, lookup, self._keeper) if context.options.migrate else None
         self._revalidates = bool(context.freshness.revalidate)
         self._trouble = context.trouble
         self._counts = context.counts
@@ -67,10 +68,6 @@ class Steps:
         if type(value) is Failure:
             raise value.error
         return value.value if type(value) is Overdue else value
-
-    def _upgraded(self, flight: Flight, call: Call) -> Any:
-        """Return the value of an older version, brought up to date and stored, else MISSING."""
-        return self._migration.value(flight, call) if self._migration else MISSING
 
     def _replaced(self, call: Call, found: Overdue) -> Any:
         """Return the value that another has stored in place of the one found, else MISSING."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from _weakref import ref  # as weakref has it, with much else
 
-from memopickle.events import Miss, NotStored, Raised, Stored
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memopickle.counts import Counts
-    from memopickle.events import Event
     from memopickle.memo import Memo
 
 __all__ = ["NUMBERS", "Sums", "Tally", "merge"]
@@ -97,20 +95,25 @@ class Tally:
         """Whether the memo can still do something."""
         return self._memo() is not None
 
-    def note(self, event: Event) -> None:
-        """Count what an event says; hits are counted elsewhere."""
+    def missed(self, reason: str) -> None:
+        """Count a look-up that found nothing usable."""
+        self._sums.touch()
+        self._sums.missed(reason)
+
+    def stored(self, size: int, cost: int) -> None:
+        """Count a result of so many bytes, which took so many nanoseconds to compute; 0 if it was given by hand."""
         sums = self._sums
         sums.touch()
-        if type(event) is Miss:
-            sums.missed(event.reason)
-        elif type(event) is Stored:
-            sums.stores += 1
-            sums.bytes += event.size
-            sums.computations += event.cost > 0  # else it was given by hand
-            sums.nanoseconds += round(event.cost * 1e9)
-        elif type(event) is NotStored or type(event) is Raised:
-            sums.computations += 1
-            sums.errors += type(event) is Raised
+        sums.stores += 1
+        sums.bytes += size
+        sums.computations += cost > 0
+        sums.nanoseconds += cost
+
+    def ended(self, raised: bool) -> None:
+        """Count a computation of which nothing was stored."""
+        self._sums.touch()
+        self._sums.computations += 1
+        self._sums.errors += raised
 
     def take(self) -> Sums:
         """Return what happened since the last time."""

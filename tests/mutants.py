@@ -480,9 +480,9 @@ MUTANTS = [
     ),
     Mutant(
         "a dropped flight does not publish",
-        "flight.py",
-        "return not self.dropped and store()",
-        "return store()",
+        "keeper.py",
+        "stored = not flight.dropped and self._publish(",
+        "stored = self._publish(",
         THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
     ),
     Mutant(

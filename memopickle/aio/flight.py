@@ -27,8 +27,6 @@ __all__ = ["TaskFlight", "until_ended"]
 class TaskFlight(Flight):
     """One computation under way, led by a task."""
 
-    __slots__ = ("_ending", "_job", "_leader", "wanted")
-
     def __init__(self, key: str, owner: Flights) -> None:
         super().__init__(key, owner)
         self.held: list[Flight] = []  # not this thread's, where other tasks lead other flights

@@ -228,7 +228,7 @@ class AsyncRunner(Steps):
         """Do what comes before computing; return the value where it need not be computed, else MISSING."""
         value = self._second_look(flight, call) if look else MISSING
         if value is MISSING:
-            value = self._upgraded(flight, call)
+            value = MISSING if self._migration is None else self._migration.value(flight, call)
         if value is MISSING:
             flight.writer = self._keeper.open(call.key)
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle.errors import BadEntryError, StoreError, UnknownFormatError
@@ -101,7 +101,7 @@ class Archive:
         chunks = self._purpose(serializer.name).encode(key, state, facts, compress)
         if isinstance(self.store, DirectoryStore):
             remove_halves(f"{self.store.path}/{part}")
-        with undisturbed(partial(self.store.writer, key)) as writer:
+        with undisturbed(self.store.writer, key) as writer:
             if not writer.publish(chunks, None):
                 raise StoreError(f"the snapshot {name!r} was not saved: {writer.refusal}", self.store.place(key))
         return SnapshotInfo(name, key, now / 1_000_000, _size(chunks), version, read_back, True)

@@ -34,6 +34,8 @@ __all__ = ["DirectoryStore"]
 _guard = Guard()  # of making an account
 #: How many paths are remembered; each is a few hundred bytes.
 _PLACES = 4096
+#: What ``_set_up`` makes, and a pickled store does without.
+_MADE = ("_account", "_limited", "_new_writer", "_places")
 
 
 class DirectoryStore(Store):
@@ -80,9 +82,10 @@ class DirectoryStore(Store):
         self._places: dict[str, str] = {}
         self._limited = self.max_bytes is not None or self.max_entries is not None
         self._account: Account | None = None
+        self._new_writer: Callable[[DirectoryStore, str], Writer] | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name not in ("_account", "_limited", "_places")}
+        return {name: value for name, value in vars(self).items() if name not in _MADE}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
@@ -229,9 +232,13 @@ class DirectoryStore(Store):
         return removed + self.account.settle()
 
     def writer(self, key: str) -> Writer:
+        return (self._new_writer or self._find_writer())(self, key)
+
+    def _find_writer(self) -> Callable[[DirectoryStore, str], Writer]:
         from memopickle.stores.folder import FolderWriter  # on a miss only
 
-        return FolderWriter(self, key)
+        self._new_writer = FolderWriter
+        return FolderWriter
 
     def lock(self, key: str) -> KeyLock:
         from memopickle.locks import FileKeyLock  # on a miss only

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderWriter"]
 
+#: Where the two digits of a key are that name the folder in its function's folder.
+_SHARD = slice(FUNCTION_SIZE + 1, FUNCTION_SIZE + 3)
+
 
 class FolderWriter(Writer):
     """Publishes through a descriptor of the function's folder, opened before the value was computed.
@@ -37,7 +40,8 @@ class FolderWriter(Writer):
         except FileNotFoundError:
             store.make_folder(os.path.dirname(self._path))
             self._fd, base = open_directory(folder)
-        self._shard, self._name = f"{base}{key[41:43]}", key[43:]
+        self._shard = f"{base}{key[_SHARD]}"
+        self._target = f"{self._shard}/{key[_SHARD.stop :]}"
 
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         temporary = f"{self._shard}/.mpk-{os.urandom(8).hex()}.tmp"
@@ -48,7 +52,10 @@ class FolderWriter(Writer):
         try:
             size = self._fill(fd, chunks)
             before = self._account.weigh(self._path)
-            self._show(temporary)
+            if self._durable:
+                self._show_durably(temporary)
+            else:
+                self._show(temporary)
         except BaseException as error:
             remove_file(temporary, self._fd)
             if isinstance(error, FileNotFoundError):
@@ -91,34 +98,33 @@ class FolderWriter(Writer):
             close(fd)
         return size
 
-    def _show(self, temporary: str) -> None:
-        if not self._durable or self._fd is None:
-            self._move_into_place(temporary)
+    def _show_durably(self, temporary: str) -> None:
+        if self._fd is None:
+            self._show(temporary)
             return
         # Opened before: after the rename nothing may fail but the flush itself.
         shard = os.open(self._shard, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         try:
-            self._move_into_place(temporary)
+            self._show(temporary)
             self._flush(shard)
         finally:
             with suppress(OSError):  # nothing was written through it
                 os.close(shard)
 
-    def _move_into_place(self, temporary: str) -> None:
-        target = f"{self._shard}/{self._name}"
+    def _show(self, temporary: str) -> None:
         try:
-            replace(temporary, target, self._fd)
+            replace(temporary, self._target, self._fd)
         except IsADirectoryError as error:
             # An empty one is no loss to anybody. What lies in another is not ours to remove.
-            if not remove_directory(target, self._fd):
+            if not remove_directory(self._target, self._fd):
                 raise StoreError(
                     "a directory that is not empty has the name of an entry; move it away", self._path
                 ) from error
-            replace(temporary, target, self._fd)
+            replace(temporary, self._target, self._fd)
 
     def _flush(self, shard: int) -> None:
         try:
             os.fsync(shard)
         except OSError:  # a promise that can't be kept is taken back
-            remove_file(f"{self._shard}/{self._name}", self._fd)
+            remove_file(self._target, self._fd)
             raise

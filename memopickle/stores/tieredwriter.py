@@ -38,7 +38,7 @@ class TieredWriter(Writer):
             raise self._failure
 
     def _open(self, tier: Tier) -> None:
-        self._writers[tier] = undisturbed(partial(tier.store.writer, self._key))
+        self._writers[tier] = undisturbed(tier.store.writer, self._key)
 
     def takes_bytes(self) -> bool:
         """Tell whether there are tiers to publish into, be it that they fail."""

@@ -277,7 +277,7 @@ def test_padding_must_be_zeros(codec, key, facts):
 def test_the_value_of_a_class_that_is_gone_is_a_bad_payload_that_names_it(secret, key, facts):
     class Moved(type(PICKLE)):
         def encode(self, value):
-            return pickle.dumps(Marking("unused")).replace(b"mkdir", b"mkdri"), []
+            return [pickle.dumps(Marking("unused")).replace(b"mkdir", b"mkdri")], []
 
     data = b"".join(Codec([Secret(secret).signer], "", Moved()).encode(key, None, facts))
     entry = Codec([Secret(secret).signer], "", PICKLE).decode(key, data)

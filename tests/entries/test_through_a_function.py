@@ -183,7 +183,7 @@ def test_a_signed_entry_that_cannot_be_loaded_is_refused_with_the_reason(cache, 
 
     class Moved(type(PICKLE)):
         def encode(self, value):
-            return b"cno_such_module\nThing\n.", []
+            return [b"cno_such_module\nThing\n."], []
 
     codec = Codec([Secret("a secret of more than 32 bytes, for the tests").signer], "", Moved())
     double.plant(3, b"".join(codec.encode(double.key(3), None, Facts(header.created, code=header.code))))

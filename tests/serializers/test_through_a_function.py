@@ -253,7 +253,7 @@ def test_a_stolen_secret_gets_no_code_into_a_json_entry(tmp_path):
         name = "json"
 
         def encode(self, value):
-            return b"cos\nmkdir\n(V%s\ntR." % str(marker).encode(), ()
+            return [b"cos\nmkdir\n(V%s\ntR." % str(marker).encode()], ()
 
         def decode(self, stream, buffers):
             raise AssertionError
