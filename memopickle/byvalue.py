@@ -13,7 +13,7 @@ from importlib import import_module
 
 from memopickle.outofband import with_arrays
 from memopickle.pickling import PROTOCOL
-from memopickle.serializers import write_pickle, write_whole
+from memopickle.serializers import write_joined, write_pickle
 from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ByValueSerializer:
         return write_pickle(self.pickler, value)
 
     def encode_whole(self, value: Any) -> bytes:
-        return write_whole(self.pickler, value)
+        return write_joined(self.pickler, value)
 
     def pickler(self, file: Any, in_band: InBand | None) -> Any:
         """Return the package's pickler; it is imported now."""

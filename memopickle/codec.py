@@ -6,6 +6,7 @@ import struct
 from functools import partial
 
 from memopickle.buffers import PLAIN, ROW, Part, Source, Stored, aligned, check_buffers, rows, writable
+from memopickle.encoder import Encoder
 from memopickle.entry import Entry
 from memopickle.errors import BadPayloadError, BadSignatureError, UnknownFormatError
 from memopickle.header import (
@@ -74,6 +75,7 @@ class Codec:
         # The first wins where a secret is listed twice; dict() keeps the last of equal keys.
         self._by_key_id: dict[bytes, Mac] = {mac.key_id: mac for mac in reversed(macs)}
         self._serializer = serializer
+        self._encoder = Encoder(serializer)
         #: Makes the value of a stream that is not compressed and has no buffers.
         self.loads: Callable[[Any], Any] = partial(serializer.decode, buffers=())
         if isinstance(serializer, PickleSerializer):
@@ -87,17 +89,20 @@ class Codec:
 
     def encode(self, key: str, value: Any, facts: Facts, kind: int | None = None) -> list[Blob]:
         """Return the entry in pieces, to be written one after the other without joining them."""
-        pieces, buffers = self._serializer.encode(value)
-        parts = [self._part([buffer], PLAIN if is_plain(buffer) else 0) for buffer in buffers] if buffers else ()
+        pieces, buffers, size = self._encoder.encode(value)
+        parts = [self._part(buffer) for buffer in buffers] if buffers else ()
         start = self._prefixes[self._kind if kind is None else kind]
-        return self._sealed(key, start, facts, self._part(pieces), parts)
+        raw_size = size
+        if self._compression is not None:
+            pieces, size = self._compression.shrink(pieces, size)
+        return self._sealed(key, start, facts, pieces, (size, raw_size), parts)
 
     def resign(self, key: str, entry: Entry) -> list[Blob]:
         """Return a verified entry as encode would, signed with the first secret, but not unpickled."""
         header = entry.header
-        stream = Part([entry.stream], header.stream_size, header.raw_stream_size)
+        sizes = header.stream_size, header.raw_stream_size
         parts = [Part([one.data], len(one.data), one.raw_size, one.flags) for one in entry._stored]
-        return self._sealed(key, header.prefix, entry.facts, stream, parts)
+        return self._sealed(key, header.prefix, entry.facts, [entry.stream], sizes, parts)
 
     def decode(self, key: str, data: Blob, source: Source | None = None) -> Entry:
         """Verify everything and return the entry.
@@ -170,24 +175,27 @@ class Codec:
 
         raise UnknownFormatError(f"compressed with {algorithm_name(found.compression)}, where compress={expected!r}")
 
-    def _sealed(self, key: str, start: bytes, facts: Facts, stream: Part, parts: Sequence[Part]) -> list[Blob]:
+    def _sealed(
+        self, key: str, start: bytes, facts: Facts, stream: Sequence[Blob], sizes: tuple[int, int],
+        parts: Sequence[Part],
+    ) -> list[Blob]:  # fmt: skip
         sign = self._signing
-        header = pack_header(sign.key_id, facts, len(parts), stream.size, stream.raw_size, start)
-        head: list[Blob] = [header, facts.metadata, *stream.pieces]
+        head: list[Blob] = [pack_header(sign.key_id, facts, len(parts), *sizes, start), facts.metadata, *stream]
         if parts:
             head.append(rows(parts, sign))
-        if stream.size < LARGE:
+        if sizes[0] < LARGE:
             whole = b"".join(head)  # a call more costs more than copying so little
             head = [whole + sign.mac(_framed_key(key) + whole)]
         else:
             head.append(sign.mac(_framed_key(key), *head))
         return [*head, *aligned(sum(map(len, head)), parts)] if parts else head
 
-    def _part(self, pieces: Sequence[Blob], flags: int = 0) -> Part:
-        size = sum(map(len, pieces))
-        if self._compression is not None and (packed := self._compression.shrink(pieces, size)) is not None:
-            return Part(packed, sum(map(len, packed)), size, flags)
-        return Part(pieces, size, size, flags)
+    def _part(self, buffer: memoryview) -> Part:
+        pieces: Sequence[Blob] = [buffer]
+        size = raw_size = len(buffer)
+        if self._compression is not None:
+            pieces, size = self._compression.shrink(pieces, size)
+        return Part(pieces, size, raw_size, PLAIN if is_plain(buffer) else 0)
 
     def _expanded(self, data: Blob, raw_size: int) -> Blob:
         if len(data) == raw_size:

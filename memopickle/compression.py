@@ -10,7 +10,7 @@ from memopickle.pages import fresh_memory
 from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Blob = bytes | bytearray | memoryview
 
@@ -35,18 +35,18 @@ class Compression:
         self._compressor = compressor
         self._decompressor = decompressor
 
-    def shrink(self, pieces: Iterable[Blob], size: int) -> list[bytes] | None:
-        """Return the ``size`` bytes of ``pieces`` compressed, in pieces; None if that would not be shorter."""
+    def shrink(self, pieces: Sequence[Blob], size: int) -> tuple[Sequence[Blob], int]:
+        """Return the ``size`` bytes of ``pieces`` compressed, if that is shorter, and how many there are then."""
         if size < _LEAST:
-            return None
+            return pieces, size
         packed: list[bytes] = []
         length = 0
         for out in _packed(self._compressor(), pieces):
             packed.append(out)
             length += len(out)
             if length >= size:
-                return None
-        return packed
+                return pieces, size
+        return packed, length
 
     def expand(self, data: Blob, size: int) -> memoryview:
         """Return the ``size`` bytes that were compressed; BadPayloadError if they are more or fewer.

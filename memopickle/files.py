@@ -124,7 +124,7 @@ def read_rest(fd: int, size: int) -> Blob:
 def write_all(fd: int, chunks: Iterable[Blob]) -> None:
     """Write every byte of every chunk."""
     for chunk in chunks:
-        write_whole(fd, chunk)
+        write_whole(fd, chunk, byte_count(chunk))
 
 
 def byte_count(chunk: Blob) -> int:
@@ -132,10 +132,10 @@ def byte_count(chunk: Blob) -> int:
     return len(chunk) if type(chunk) is bytes else memoryview(chunk).nbytes
 
 
-def write_whole(fd: int, chunk: Blob) -> None:
-    """Write every byte; a short write (disk nearly full, signals) is written on."""
+def write_whole(fd: int, chunk: Blob, count: int) -> None:
+    """Write a chunk of so many bytes; a short write (disk nearly full, signals) is written on."""
     done = os.write(fd, chunk)
-    if done != byte_count(chunk):
+    if done < count:
         rest = memoryview(chunk).cast("B")[done:]
         while rest:
             rest = rest[os.write(fd, rest) :]
@@ -167,7 +167,7 @@ def write_file(path: str, text: str) -> None:
         return
     try:
         keep_private(fd)
-        write_whole(fd, text.encode())
+        write_all(fd, [text.encode()])
     finally:
         close(fd)
 

@@ -14,6 +14,7 @@ __all__ = ["open_directory", "remove_directory", "remove_file", "remove_own_file
 #: Whether names can be relative to an open directory. On Windows a path must do: a folder that is cleared, and made
 #: again, while a value is being computed may receive that value there.
 _HAS_DIR_FD = hasattr(os, "O_DIRECTORY") and {os.open, os.mkdir, os.rename, os.unlink} <= os.supports_dir_fd
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if _HAS_DIR_FD else 0
 
 
 def open_directory(path: str) -> tuple[int | None, str]:
@@ -22,7 +23,7 @@ def open_directory(path: str) -> tuple[int | None, str]:
     Without descriptors of directories they are None and the path.
     """
     if _HAS_DIR_FD:
-        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), ""
+        return os.open(path, _FLAGS), ""
     os.scandir(path).close()  # raises what opening would
     return None, f"{path}/"
 

@@ -84,7 +84,7 @@ class CachedFunction(Generic[P, R]):
             return plain
         result: R = memo.call(args, kwargs)
         if memo.is_worth_a_quick_call:
-            self._quicken(memo)
+            self._quicken(memo, memo.quick_call())
         return result
 
     def __repr__(self) -> str:
@@ -200,19 +200,25 @@ class CachedFunction(Generic[P, R]):
         self.__dict__.pop("_opened", None)
         self._be_plain()
 
-    def _quicken(self, memo: Memo) -> None:
+    def _quicken(self, memo: Memo, call: Callable[..., Any] | None) -> None:
         """Answer hits of plain arguments by a function made for this signature from now on."""
         memo.is_worth_a_quick_call = False
-        call = memo.quick_call()
-        if call is None or type(self) is not CachedFunction:
+        plain = self._plain_class()
+        if call is None or type(self) is not plain:
             return
         # Python looks for __call__ in the class only: the one way that has no second call in it.
-        self.__class__ = type("CachedFunction", (CachedFunction,), {"__slots__": (), "__call__": staticmethod(call)})
+        own = {"__slots__": (), "__module__": plain.__module__, "__call__": staticmethod(call)}
+        self.__class__ = type(plain.__name__, (plain,), own)
         if self._memo is not memo:  # unbound in this moment: the quick call would go on with the old cache
             self._be_plain()
 
     def _be_plain(self) -> None:
-        self.__class__ = CachedFunction  # pyright: ignore[reportAttributeAccessIssue]
+        self.__class__ = self._plain_class()
+
+    @staticmethod
+    def _plain_class() -> Any:
+        """Return the class without a quick way; a subclass of it gets none."""
+        return CachedFunction
 
 
 class BoundCachedFunction(CachedFunction[P, R]):

@@ -9,29 +9,15 @@ from memopickle.formats import open_serializer
 from memopickle.header import CODE_SIZE, EXCEPTION, VALUE, Facts
 from memopickle.locks import undisturbed
 from memopickle.serializers import in_process
-from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
+from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from memopickle.context import Context
+    from memopickle.context import Call, Context
     from memopickle.culprit import Explainer
     from memopickle.flight import Flight
     from memopickle.stores.base import Writer
 
-__all__ = ["Computed", "Keeper"]
-
-
-class Computed(NamedTuple):
-    """A value, or an exception, on its way into the store, with the nanoseconds that computing it took."""
-
-    value: Any
-    cost: int
-    #: Makes the entry's metadata.
-    metadata: Callable[[], bytes]
-    raised: bool = False
-    #: When it was computed, in microseconds; None: now.
-    created: int | None = None
+__all__ = ["Keeper"]
 
 
 class Keeper:
@@ -60,42 +46,48 @@ class Keeper:
             self._failed(key, error)
             return None
 
-    def keep(self, computed: Computed, flight: Flight) -> None:
-        """Store a value, unless its key was cleared or invalidated since the flight began."""
+    def keep(
+        self, flight: Flight, call: Call, value: Any, cost: int, *, raised: bool = False, created: int | None = None
+    ) -> None:
+        """Store a value, unless its key was cleared or invalidated since the flight began.
+
+        ``cost`` is the nanoseconds that computing it took; ``raised``: it is an exception; ``created``: when it was
+        computed, in microseconds, if not now.
+        """
         if flight.writer is None:
             return
         try:
-            facts = self._facts(computed)
+            facts = self._facts(call, value, cost, raised, created)
             if isinstance(facts, str):
                 self._tell(flight.key, facts)
                 return
             with flight.publishing:
-                stored = not flight.dropped and self._publish(computed, facts, flight, flight.writer)
+                stored = not flight.dropped and self._publish(value, facts, flight, flight.writer)
             if not stored:
                 self._tell(flight.key, flight.writer.refusal)
         except Exception as error:  # noqa: BLE001
-            self._failed(flight.key, self._explained(error, computed))
+            self._failed(flight.key, error if raised else self._explained(error, value))
 
-    def _facts(self, computed: Computed) -> Facts | str:
+    def _facts(self, call: Call, value: Any, cost: int, raised: bool, created: int | None) -> Facts | str:
         """Return what is signed along, or why the value is not to be stored."""
-        if not (self._store_if is None or computed.raised or self._store_if(computed.value)):
+        if not (self._store_if is None or raised or self._store_if(value)):
             return "store_if said no"
-        ttl, window, kind = self._ttl, self._window, VALUE
-        if computed.raised:
-            ttl, window, kind = self._exception_ttl, 0, EXCEPTION
+        ttl, window = (self._exception_ttl, 0) if raised else (self._ttl, self._window)
         if callable(ttl):
-            ttl = result_ttl(ttl(computed.value))
+            ttl = result_ttl(ttl(value))
         if ttl == 0:
             return "its ttl is 0"
-        created = microseconds(self._clock) if computed.created is None else computed.created
+        if created is None:
+            created = microseconds(self._clock)
         expires = NEVER if ttl is None else expires_at(created, ttl + window)
         lasting = NEVER if ttl is None else ttl
-        return Facts(created, expires, computed.cost, self._code, computed.metadata(), lasting, kind)
+        return Facts(created, expires, cost, self._code, call.metadata(), lasting, EXCEPTION if raised else VALUE)
 
-    def _publish(self, computed: Computed, facts: Facts, flight: Flight, writer: Writer) -> bool:
+    def _publish(self, value: Any, facts: Facts, flight: Flight, writer: Writer) -> bool:
         if not flight.lock.held():
             return False
-        size = self._face.write(writer, flight.key, self._payload(computed), facts)
+        payload = value if facts.kind == VALUE else self._frozen(value)
+        size = self._face.write(writer, flight.key, payload, facts)
         if size is None:
             return False
         # Looked at again: an invalidation between the first look and the write found nothing to remove.
@@ -106,25 +98,21 @@ class Keeper:
         self._listener.stored(flight.key, size, facts.cost)
         return True
 
-    def _payload(self, computed: Computed) -> Any:
-        """Return what is to be stored; TypeError for an exception that would not come back as it was raised."""
-        if not computed.raised:
-            return computed.value
-        frozen = freeze(computed.value)
+    def _frozen(self, error: Exception) -> Any:
+        """Return what is stored of an exception; TypeError for one that would not come back as it was raised."""
+        frozen = freeze(error)
         copier = in_process(self._serializer)
         again = thaw(copier.decode(copier.encode_whole(frozen)))
-        if type(again) is not type(computed.value) or again.args != computed.value.args:
-            raise TypeError(f"a {type(computed.value).__name__} comes back from {copier.name} with other arguments")
+        if type(again) is not type(error) or again.args != error.args:
+            raise TypeError(f"a {type(error).__name__} comes back from {copier.name} with other arguments")
         return frozen
 
-    def _explained(self, error: Exception, computed: Computed) -> Exception:
-        if computed.raised:
-            return error
+    def _explained(self, error: Exception, value: Any) -> Exception:
         if self._explainer is None:
             from memopickle.culprit import Explainer  # for the results that can't be stored
 
             self._explainer = Explainer(self._serializer)
-        return self._explainer.explained(error, computed.value)
+        return self._explainer.explained(error, value)
 
     def _failed(self, key: str, error: Exception) -> None:
         try:

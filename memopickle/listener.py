@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memopickle import logs
-from memopickle.events import Miss, Stored
+from memopickle.events import Miss, NotStored, Raised, Stored
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,25 +27,28 @@ class Listener:
 
     def __init__(self, cache: Cache, prefix: str, memo: Memo) -> None:
         self._emit = cache.emit
-        self._book = cache.book
         self._name = memo.name
+        self._book = cache.book
         self._tally = self._book.open(prefix, memo.name, memo)
         self.wants_hits: bool = self._emit is not None or logs.is_on()
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
-        self._book.note(self._tally, event)
+        if isinstance(event, NotStored | Raised):
+            self._tally.ended(raised=isinstance(event, Raised))
+            self._book.flush_if_due()
         self._pass_on(event)
 
     def missed(self, key: str, reason: str) -> None:
         """Tell a Miss, which is made only for those who listen: most of the time nobody does."""
-        self._book.missed(self._tally, reason)
+        self._tally.missed(reason)
         if self._emit is not None or logs.is_on():
             self._pass_on(Miss(self._name, key, reason))
 
     def stored(self, key: str, size: int, cost: int) -> None:
         """Tell, in the same way, a Stored of so many bytes that took so many nanoseconds to compute."""
-        self._book.stored(self._tally, size, cost)
+        self._tally.stored(size, cost)
+        self._book.flush_if_due()
         if self._emit is not None or logs.is_on():
             self._pass_on(Stored(self._name, key, size, cost / 1e9))
 

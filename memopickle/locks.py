@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["FileKeyLock", "KeyLock", "NoLock", "locked_file", "real_clock", "remove_free_locks", "take", "undisturbed"]
+__all__ = [
+    "FileKeyLock",
+    "KeyLock",
+    "NoLock",
+    "locked_file",
+    "real_clock",
+    "remove_free_locks",
+    "stopwatch",
+    "take",
+    "undisturbed",
+]
 
 #: Seconds between two looks at a lock that another process holds.
 POLL = 0.02
@@ -30,14 +40,16 @@ _FILE_POLL = 0.002
 _ATTEMPTS = 10
 
 
-def _pick_clock() -> Callable[[], float]:
+def _pick_clocks() -> tuple[Callable[[], float], Callable[[], int]]:
     # freezegun replaces time.monotonic everywhere, and a wait measured with it would never end.
     if hasattr(time, "clock_gettime"):
-        return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
-    return time.monotonic
+        which = time.CLOCK_MONOTONIC
+        return partial(time.clock_gettime, which), partial(time.clock_gettime_ns, which)
+    return time.monotonic, time.monotonic_ns
 
 
-real_clock: Callable[[], float] = _pick_clock()
+#: In seconds, and in nanoseconds.
+real_clock, stopwatch = _pick_clocks()
 
 
 class KeyLock(Protocol):

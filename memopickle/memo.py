@@ -90,8 +90,10 @@ class Memo:
         #: What the tasks that call it share; see :mod:`memopickle.aio`.
         self.tasks: AsyncMemo | None = None
         self.lookup: Lookup = Lookup(context)
-        self._memory_hits = self._find_memory()
-        self._learns = keys.by is None and self.ttl != 0
+        #: What the quick way finds records with, None where it looks up keys.
+        self.memory_hits: MemoryHits | None = self._find_memory()
+        #: Whether there is a quick way for any call.
+        self.learns: bool = keys.by is None and self.ttl != 0
         self._runner: Runner | None = None
 
     # -- the call ------------------------------------------------------------------------------------------------
@@ -111,14 +113,14 @@ class Memo:
         if type(value) in SPECIAL:
             return self._other(value, Call(key, args, kwargs, self.keys.describe(values)))
         self.counts.hits += 1
-        if self._learns:
-            self._learn(values, key)
+        if self.learns:
+            self.learn(values, key)
         return value
 
     def _other(self, found: Any, call: Call) -> Any:
         """Return the value of a call where a look found something else."""
         try:
-            runner = self.runner
+            runner = self._runner or self.runner
         except (ImportError, OSError) as error:  # no descriptors left to import what a miss needs
             self.context.trouble.unwritable(error)
             return self._plain(call.args, call.kwargs)
@@ -143,18 +145,21 @@ class Memo:
         def other(found: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             return self._other(found, self._call(args, kwargs))
 
-        hits = self._memory_hits or KeyHits(self.lookup.value, other, self.counts)
+        hits = self.memory_hits or KeyHits(self.lookup.value, other, self.counts)
         return quick_call(self.function, self.keys.binder, self.quick, slow, hits)
 
-    def _learn(self, values: tuple[Any, ...], key: str) -> None:
+    def learn(self, values: tuple[Any, ...], key: str, most: float = float("inf")) -> None:
+        """Have the quick way know where a call that was a hit leads; what takes more bytes to load is left out."""
         own = self.keys.binder.own_values(values)
         if own is None:
             return
         goal: str | Shortcut | None = key
-        if self._memory_hits is not None:
-            record = self._memory_hits.store.recall(key)
+        if self.memory_hits is not None:
+            record = self.memory_hits.store.recall(key)
             # Looked at again: it may be another by now. This very one has the right code as long as it lives.
             if record is None or (self.freshness.code is not None and record.code != self.freshness.code):
+                return
+            if record.pickled and record.size > most:
                 return
             goal = record.shortcut
         if self.quick.learn(own, goal):

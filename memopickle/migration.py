@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from memopickle.expiry import microseconds
-from memopickle.keeper import Computed
 from memopickle.lookup import MISSING
 from memopickle.notices import warn_once
 from memopickle.typed import TYPE_CHECKING, Any
@@ -45,7 +44,7 @@ class Migration:
                 self._tell(version, error)
                 continue
             flight.writer = self._keeper.open(call.key)
-            self._keeper.keep(Computed(value, found.cost, call.metadata, created=found.created), flight)
+            self._keeper.keep(flight, call, value, found.cost, created=found.created)
             return value
         return MISSING
 

@@ -5,32 +5,27 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-__all__ = ["anything_told", "forget", "warn_once"]
+__all__ = ["forget", "told", "warn_once"]
 
 _LIMIT = 10_000
-#: Without a lock, which a fork could leave held: single operations of a dict are atomic.
-_told: dict[object, object] = {}
+#: What was told, by topic. Without a lock, which a fork could leave held: single operations of a dict are atomic.
+told: dict[object, object] = {}
 
 
 def warn_once(topic: object, message: str) -> None:
     """Log a warning unless one on the same (hashable) topic was logged before. Never raises."""
     mine = object()
     # Noted before logging: a handler that calls a cached function must not get here again.
-    if _told.setdefault(topic, mine) is not mine:
+    if told.setdefault(topic, mine) is not mine:
         return
-    if len(_told) > _LIMIT:
-        _told.clear()  # some may be told again
+    if len(told) > _LIMIT:
+        told.clear()  # some may be told again
     _log(message)
-
-
-def anything_told() -> bool:
-    """Tell whether there may be something to forget."""
-    return bool(_told)
 
 
 def forget(topic: object) -> None:
     """Let the next warning on this topic be told: what it was about has been mended."""
-    _told.pop(topic, None)
+    told.pop(topic, None)
 
 
 def _log(message: str) -> None:

@@ -137,6 +137,8 @@ class KeyHits(NamedTuple):
     #: Gets what the look returned where that is no value, args and kwargs.
     other: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
     counts: Counts
+    #: The types of what is no value.
+    special: frozenset[type] = SPECIAL
 
 
 class MemoryHits(NamedTuple):
@@ -236,7 +238,7 @@ def _source(body: str, binder: Binder) -> str:
 
 def _by_key(keyed: KeyHits, scope: dict[str, Any]) -> str:
     """Return the body that goes the plain way from the key on; put what it needs into its scope."""
-    scope.update(__look__=keyed.look, __special__=SPECIAL, __other__=keyed.other, __counts__=keyed.counts)
+    scope.update(__look__=keyed.look, __special__=keyed.special, __other__=keyed.other, __counts__=keyed.counts)
     return _BY_KEY
 
 

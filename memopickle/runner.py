@@ -6,9 +6,9 @@ from functools import partial
 
 from memopickle.failures import Failure
 from memopickle.flight import Flight, longest_wait, twin
-from memopickle.locks import real_clock, take
+from memopickle.locks import real_clock, stopwatch, take
 from memopickle.lookup import MISSING, Overdue
-from memopickle.steps import Call, Steps, since
+from memopickle.steps import Call, Steps
 from memopickle.typed import Any  # noqa: TC001  loaded all the same
 
 __all__ = ["Call", "Runner"]
@@ -130,11 +130,11 @@ class Runner(Steps):
     def _run(self, flight: Flight, call: Call) -> Any:
         """Call the function, and store what it returns, or raises where that is worth it."""
         flight.writer = self._keeper.open(call.key)
-        started = real_clock()
+        began = stopwatch()
         try:
             value = self._function(*call.args, **call.kwargs)
         except Exception as error:
-            self._keep_failure(flight, call, error, since(started))
+            self._keep_failure(flight, call, error, stopwatch() - began)
             raise
-        self._keep(flight, call, value, since(started))
+        self._keeper.keep(flight, call, value, stopwatch() - began)
         return value

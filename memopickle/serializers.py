@@ -33,8 +33,8 @@ __all__ = [
     "UserSerializer",
     "in_process",
     "serializer_name",
+    "write_joined",
     "write_pickle",
-    "write_whole",
 ]
 
 #: What ``serializer=`` may name; :mod:`memopickle.formats` makes them.
@@ -125,11 +125,20 @@ class PickleSerializer:
         """Return the stream, in pieces, and the buffers beside it. Internal."""
         return write_pickle(self._pickler, value)
 
+    def encode_at_once(self, value: Any) -> tuple[list[Blob], list[memoryview]] | None:
+        """Do the same in one call, which copies large bytes; None for what is left to ``encode``. Internal."""
+        if self._allowed is not None:
+            return None
+        stream = _Stream()
+        stream.append(pickle.dumps(value, PROTOCOL, buffer_callback=stream.in_band))
+        # Arrays name their package, and are handed over by a table that this call can't have.
+        return None if "numpy" in sys.modules and b"numpy" in stream[0] else (stream, stream.buffers)
+
     def encode_whole(self, value: Any) -> bytes:
         """Return one stream that shares no memory with the value. Internal."""
         if self._allowed is None:
             return pickle.dumps(value, PROTOCOL)
-        return write_whole(self._pickler, value)
+        return write_joined(self._pickler, value)
 
     @property
     def loads(self) -> Callable[[bytes | memoryview], Any]:
@@ -163,7 +172,7 @@ def write_pickle(make: MakePickler, value: Any) -> tuple[list[Blob], list[memory
     return stream, stream.buffers
 
 
-def write_whole(make: MakePickler, value: Any) -> bytes:
+def write_joined(make: MakePickler, value: Any) -> bytes:
     """Return what a pickler writes, buffers and all."""
     stream = _Stream()
     make(stream, None).dump(value)

@@ -12,7 +12,6 @@ import sys
 from _weakref import ref  # as weakref has it, with much else
 from contextlib import suppress
 
-from memopickle.events import NotStored, Raised
 from memopickle.forking import Guard
 from memopickle.locks import real_clock
 from memopickle.settings import keeps_statistics
@@ -22,7 +21,6 @@ from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memopickle.cache import Cache
-    from memopickle.events import Event
     from memopickle.memo import Memo
     from memopickle.tally import Sums
 
@@ -59,7 +57,7 @@ class Book:
 
     def open(self, part: str, name: str, memo: Memo) -> Tally:
         """Return the tally of a memo."""
-        tally = Tally(part, name, memo)
+        tally = Tally(part, name, memo, _guard)
         with _guard:
             self._tallies.append(tally)
             if len(self._tallies) > self._most:  # a program that decorates again and again
@@ -67,24 +65,18 @@ class Book:
                 self._most = 2 * len(self._tallies) + _MANY
         return tally
 
-    def missed(self, tally: Tally, reason: str) -> None:
-        """Count a look-up that found nothing usable."""
+    @staticmethod
+    def flush_if_due() -> None:
+        """Write what all caches of this process counted, if it is time: to be called after each computation."""
+        global _last  # noqa: PLW0603
+        now = real_clock()
+        if now - _last < INTERVAL:
+            return
         with _guard:
-            tally.missed(reason)
-
-    def stored(self, tally: Tally, size: int, cost: int) -> None:
-        """Count a result of so many bytes that took so many nanoseconds; write what was counted if it is time."""
-        with _guard:
-            tally.stored(size, cost)
-        if real_clock() - _last >= INTERVAL:
-            _flush_if_due()
-
-    def note(self, tally: Tally, event: Event) -> None:
-        """Count any other event that ends a computation; write in the same way."""
-        if isinstance(event, NotStored | Raised):
-            with _guard:
-                tally.ended(raised=isinstance(event, Raised))
-            _flush_if_due()
+            if now - _last < INTERVAL:  # another thread came first
+                return
+            _last = now
+        flush_all(_SHORT)
 
     def flush(self, patience: float = _LONG) -> None:
         """Write what was counted. Where that can't be, it is counted on."""
@@ -150,16 +142,6 @@ def flush_all(patience: float = _LONG) -> None:
     """Write what all caches of this process counted."""
     for book in _books.copy():
         book.flush(patience)
-
-
-def _flush_if_due() -> None:
-    global _last  # noqa: PLW0603
-    now = real_clock()
-    with _guard:
-        if now - _last < INTERVAL:
-            return
-        _last = now
-    flush_all(_SHORT)
 
 
 def _begin_in_child() -> None:

@@ -6,7 +6,7 @@ from memopickle.context import Call
 from memopickle.events import LockWait, Raised
 from memopickle.failures import Failure
 from memopickle.flight import Flight
-from memopickle.keeper import Computed, Keeper
+from memopickle.keeper import Keeper
 from memopickle.locks import NoLock, real_clock
 from memopickle.lookup import MISSING, QUIET, Overdue
 from memopickle.migration import Migration
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memopickle.context import Context
     from memopickle.lookup import Lookup
 
-__all__ = ["Call", "Steps", "since"]
+__all__ = ["Call", "Steps"]
 
 
 class Steps:
@@ -49,7 +49,7 @@ class Steps:
         try:
             self._flights.launch(flight, joinable=False)
             flight.writer = self._keeper.open(call.key)
-            self._keeper.keep(Computed(value, 0, call.metadata), flight)
+            self._keeper.keep(flight, call, value, 0)
         finally:
             flight.end()
 
@@ -74,16 +74,12 @@ class Steps:
         now = self._lookup.any_entry(call.key)
         return MISSING if now is None or now.created == found.created else now.value()
 
-    def _keep(self, flight: Flight, call: Call, value: Any, cost: int) -> None:
-        """Store what the function returned after so many nanoseconds."""
-        self._keeper.keep(Computed(value, cost, call.metadata), flight)
-
     def _keep_failure(self, flight: Flight, call: Call, error: Exception, cost: int) -> None:
         """Tell that the function raised, and store the exception where that is worth it."""
         self._listener.tell(Raised(self._name, call.key, type(error).__name__))
         # A value that may still be used is worth more than a failure to compute it anew.
         if isinstance(error, self._exceptions) and (flight.by_hand or not self._lookup.is_of_use(call.key)):
-            self._keeper.keep(Computed(error, cost, call.metadata, raised=True), flight)
+            self._keeper.keep(flight, call, error, cost, raised=True)
 
     def _fallback(self, flight: Flight, call: Call) -> Any:
         """Return the expired value to be used as the function raised, else MISSING."""
@@ -97,8 +93,3 @@ class Steps:
 
     def _waited(self, key: str, started: float, ended: bool) -> None:
         self._listener.tell(LockWait(self._name, key, real_clock() - started, ended))
-
-
-def since(started: float) -> int:
-    """Return the nanoseconds that have passed since then."""
-    return round((real_clock() - started) * 1e9)

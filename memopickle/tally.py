@@ -9,6 +9,7 @@ from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memopickle.counts import Counts
+    from memopickle.forking import Guard
     from memopickle.memo import Memo
 
 __all__ = ["NUMBERS", "Sums", "Tally", "merge"]
@@ -79,9 +80,13 @@ class Sums:
 
 
 class Tally:
-    """What one memo did since it was last asked. To be used under the guard of its book."""
+    """What one memo did since it was last asked; safe between threads.
 
-    def __init__(self, part: str, name: str, memo: Memo) -> None:
+    Its book, which shares the guard, holds it while it takes.
+    """
+
+    def __init__(self, part: str, name: str, memo: Memo, guard: Guard) -> None:
+        self._guard = guard
         #: What the function's keys begin with.
         self.part = part
         self.name = name
@@ -97,23 +102,25 @@ class Tally:
 
     def missed(self, reason: str) -> None:
         """Count a look-up that found nothing usable."""
-        self._sums.touch()
-        self._sums.missed(reason)
+        with self._guard:
+            self._sums.missed(reason)
 
     def stored(self, size: int, cost: int) -> None:
         """Count a result of so many bytes, which took so many nanoseconds to compute; 0 if it was given by hand."""
-        sums = self._sums
-        sums.touch()
-        sums.stores += 1
-        sums.bytes += size
-        sums.computations += cost > 0
-        sums.nanoseconds += cost
+        with self._guard:
+            sums = self._sums
+            sums.touch()
+            sums.stores += 1
+            sums.bytes += size
+            sums.computations += cost > 0
+            sums.nanoseconds += cost
 
     def ended(self, raised: bool) -> None:
         """Count a computation of which nothing was stored."""
-        self._sums.touch()
-        self._sums.computations += 1
-        self._sums.errors += raised
+        with self._guard:
+            self._sums.touch()
+            self._sums.computations += 1
+            self._sums.errors += raised
 
     def take(self) -> Sums:
         """Return what happened since the last time."""
@@ -121,7 +128,7 @@ class Tally:
         hits, misses = self._counts.hits, self._counts.misses
         sums.hits, sums.misses = hits - self._hits, misses - self._misses
         self._hits, self._misses = hits, misses
-        if sums.hits or sums.misses:
+        if sums.hits or sums.misses or sums.reasons:
             sums.touch()
         return sums
 

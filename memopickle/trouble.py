@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memopickle.errors import BadEntryError, MemopickleError, StoreError
-from memopickle.notices import anything_told, forget, warn_once
+from memopickle.notices import forget, told, warn_once
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Trouble:
 
     def mended(self, key: str) -> None:
         """Note that a new entry was stored here."""
-        if anything_told():
+        if told:
             forget(("entry", self.place(key)))
         if self._unread:
             forget(self._unread)

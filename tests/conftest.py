@@ -47,7 +47,7 @@ def _isolated(request, monkeypatch, _homes):
     monkeypatch.setattr(project_settings, "_table", project_settings._UNREAD)
     monkeypatch.setattr(stats, "_books", [])
     monkeypatch.setattr(stats, "_last", float("-inf"))
-    notices._told.clear()
+    notices.told.clear()
 
 
 @pytest.fixture

@@ -52,6 +52,8 @@ THREADS = "flight/test_threads.py::test_"
 PROCESSES = "flight/test_processes.py::test_"
 DIRECTORY = "stores/test_directory.py::test_"
 CLEAR = "stores/test_directory_clear.py::test_"
+AWAITED = "aio/test_quick.py::test_"
+CLEARING = "stores/test_directory_clear.py::test_"
 LIMITS = "stores/test_directory_limits.py::test_"
 GUARDS = "test_guards.py::test_"
 SECRET = "test_secret.py::test_"
@@ -317,7 +319,7 @@ MUTANTS = [
     Mutant(
         "True is not 1 among a call's arguments",
         "canonical/bulk.py",
-        "return collapse(dumps(value, VERSION))",
+        "encoding = dumps(value, VERSION)",
         "return collapse(dumps(tuple(int(x) if type(x) is bool else x for x in value), VERSION))",
         GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
     ),
@@ -339,7 +341,7 @@ MUTANTS = [
     Mutant(
         "the sign of zero among a call's arguments",
         "canonical/bulk.py",
-        "return collapse(dumps(value, VERSION))",
+        "encoding = dumps(value, VERSION)",
         "return collapse(dumps(tuple(x + 0 if type(x) is float else x for x in value), VERSION))",
         GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
     ),
@@ -446,7 +448,7 @@ MUTANTS = [
     Mutant(
         "store_if is asked",
         "keeper.py",
-        "if not (self._store_if is None or computed.raised or self._store_if(computed.value)):",
+        "if not (self._store_if is None or raised or self._store_if(value)):",
         "if False:",
         "test_results.py::test_what_store_if_refuses_is_returned_and_not_stored",
     ),
@@ -704,6 +706,34 @@ MUTANTS = [
         "for one in (*above, path)",
         "for one in (path,)",
         "stores/test_base.py",
+    ),
+    Mutant(
+        "quick hits of tasks let others have their turn",
+        "aio/quick.py",
+        "if counts.hits & _MOST or not turns.is_over():",
+        "if True:",
+        AWAITED + "quick_hits_one_after_the_other_let_others_have_their_turn",
+    ),
+    Mutant(
+        "a large result is not loaded in the event loop the quick way",
+        "aio/quick.py",
+        "_PLAIN if turns.is_over() or not is_small(key) else",
+        "_PLAIN if turns.is_over() else",
+        AWAITED + "what_was_replaced_by_a_large_result_is_loaded_in_a_thread",
+    ),
+    Mutant(
+        "a large record is not loaded in the event loop the quick way",
+        "memo.py",
+        "if record.pickled and record.size > most:",
+        "if False:",
+        AWAITED + "what_takes_longer_to_load_goes_the_plain_way",
+    ),
+    Mutant(
+        "a directory under the name of an entry is none",
+        "stores/aside.py",
+        '"" if entry.is_dir(follow_symlinks=False) else entry.name',
+        "entry.name",
+        CLEARING + "a_directory_under_the_name_of_an_entry_is_not_counted_and_what_is_in_it_moved_back",
     ),
 ]
 

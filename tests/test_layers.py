@@ -19,14 +19,14 @@ LAYERS = {
     """,
     "entries": """
         signing secret secretfile outofband pickling serializers allowed formats dataformats byvalue culprit
-        compression buffers header entry codec entrystream storekey purpose wrapping
+        compression buffers header entry encoder codec entrystream storekey purpose wrapping
     """,
     "stores": "lockfile stores stores.*",
     "keys": "canonical canonical.* keys binder code code.* deep deep.* identity fingerprint",
     "options": "optionchecks options projectfile projecttable settings freshness",
     "calls": """
         flight background lookup keeper steps quick callkey faces tieredface memo runner opening evictions migration
-        aio.loops aio.turns aio.workers aio.flight aio.reads aio.runner aio.memo aio.privateloop aio.store aio
+        aio.loops aio.turns aio.workers aio.flight aio.reads aio.quick aio.runner aio.memo aio.privateloop aio.store aio
     """,
     "what is stored": "catalog selection stats statsfile figures transfer rotation audit health explain",
     "cache": "cache function aio.function decorator config effective .",

@@ -68,6 +68,8 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
             plain: R = await self._function(*args, **kwargs)
             return plain
         result: R = await tasks.call(args, kwargs)
+        if tasks.memo.is_worth_a_quick_call:
+            self._quicken(tasks.memo, tasks.quick_call())
         return result
 
     @overload
@@ -131,6 +133,11 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
     def _unbind(self) -> None:
         for name in ("_memo", "_opened", "_tasks"):
             self.__dict__.pop(name, None)
+        self._be_plain()
+
+    @staticmethod
+    def _plain_class() -> Any:
+        return AsyncCachedFunction
 
 
 class BoundAsyncCachedFunction(  # type: ignore[misc]  # of cache_set

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from memopickle import switch
+from memopickle.aio.quick import Awaited, quick_call
+from memopickle.aio.reads import SMALLEST
 from memopickle.aio.runner import AsyncRunner
 from memopickle.aio.turns import turns
 from memopickle.lookup import MISSING, SPECIAL
 from memopickle.steps import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from memopickle.memo import Memo
 
 __all__ = ["AsyncMemo"]
@@ -40,12 +45,27 @@ class AsyncMemo:
             values = (self._keys.by(*args, **kwargs),)
         key = self._keys.key(values)
         value = await self._runner.look(key)
-        if value is MISSING:
-            return await self._runner.missed(Call(key, args, kwargs, self._keys.describe(values)))
         if type(value) in SPECIAL:
-            return await self._runner.special(value, Call(key, args, kwargs, self._keys.describe(values)))
+            return await self._other(value, Call(key, args, kwargs, self._keys.describe(values)))
         self._counts.hits += 1
+        if self.memo.learns:
+            self.memo.learn(values, key, SMALLEST)
         return value
+
+    def _other(self, found: Any, call: Call) -> Coroutine[Any, Any, Any]:
+        """Return what gives the value of a call where a look found something else."""
+        return self._runner.missed(call) if found is MISSING else self._runner.special(found, call)
+
+    def quick_call(self) -> Callable[..., Any] | None:
+        """Make a coroutine function that answers hits of plain arguments quickly, None where there can't be one."""
+
+        def plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return self._function(*args, **kwargs) if switch.off else self.call(args, kwargs)
+
+        def other(found: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return self._other(found, self._call(self._keys.values(args, kwargs), args, kwargs))
+
+        return quick_call(self.memo, self._runner.is_small, Awaited(plain, other))
 
     async def refresh(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Compute and store now, whatever is stored."""

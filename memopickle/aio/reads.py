@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
     from memopickle.stores.base import Store
 
-__all__ = ["small_reads"]
+__all__ = ["SMALLEST", "small_reads"]
 
 #: Bytes of an entry that is read, verified and loaded at once: well below a millisecond.
 SMALL = 1 << 16
 #: The same where it is compressed, and has more in it.
 SMALL_COMPRESSED = 1 << 12
+#: The same of a record that is loaded some times over before others are asked whether it is their turn.
+SMALLEST = 1 << 12
 
 
 def small_reads(store: Store, compressed: bool) -> Callable[[str], bool]:

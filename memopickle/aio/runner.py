@@ -13,9 +13,9 @@ from memopickle.aio.reads import small_reads
 from memopickle.aio.turns import turns
 from memopickle.failures import Failure
 from memopickle.flight import led_by_tasks, longest_wait, twin
-from memopickle.locks import real_clock, take
+from memopickle.locks import real_clock, stopwatch, take
 from memopickle.lookup import MISS, MISSING, Overdue
-from memopickle.steps import Call, Steps, since
+from memopickle.steps import Call, Steps
 from memopickle.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class AsyncRunner(Steps):
 
     def __init__(self, function: Callable[..., Any], context: Context, lookup: Lookup, keys: CallKeys) -> None:
         super().__init__(function, context, lookup, keys)
-        self._is_small = small_reads(context.cache.store, context.options.compress is not None)
+        #: Whether looking a key up takes so little time that it is done in the event loop.
+        self.is_small: Callable[[str], bool] = small_reads(context.cache.store, context.options.compress is not None)
         #: Whether no step but encoding takes any time.
         self._is_memory = isinstance(context.cache.store, MemoryStore)
 
@@ -180,15 +181,15 @@ class AsyncRunner(Steps):
 
     async def _run(self, flight: TaskFlight, call: Call, fallback: bool) -> Any:
         """Call the function, and store what it returns, or raises where that is worth it."""
-        started = real_clock()
+        began = stopwatch()
         try:
             value = await self._called(flight, call)
         except Exception as error:
-            value = await self._step(flight, self._failed, flight, call, error, since(started), fallback)
+            value = await self._step(flight, self._failed, flight, call, error, stopwatch() - began, fallback)
             if value is MISSING:
                 raise
             return value
-        await flight.run(self._succeeded, flight, call, value, since(started))
+        await flight.run(self._succeeded, flight, call, value, stopwatch() - began)
         return value
 
     async def _called(self, flight: TaskFlight, call: Call) -> Any:
@@ -203,7 +204,7 @@ class AsyncRunner(Steps):
     # -- steps, done by threads ----------------------------------------------------------------------------------
 
     async def _read(self, key: str, step: Callable[..., Any], *args: Any) -> Any:
-        return step(*args) if self._is_small(key) else await workers.in_thread(step, *args)
+        return step(*args) if self.is_small(key) else await workers.in_thread(step, *args)
 
     async def _step(self, flight: TaskFlight, step: Callable[..., Any], *args: Any) -> Any:
         return step(*args) if self._is_memory else await flight.run(step, *args)
@@ -234,7 +235,7 @@ class AsyncRunner(Steps):
         return value
 
     def _succeeded(self, flight: TaskFlight, call: Call, value: Any, cost: int) -> None:
-        self._keep(flight, call, value, cost)
+        self._keeper.keep(flight, call, value, cost)
         flight.end()
 
     def _failed(self, flight: TaskFlight, call: Call, error: Exception, cost: int, fallback: bool) -> Any:

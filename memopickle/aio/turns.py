@@ -21,11 +21,12 @@ class Turns(threading.local):
 
     def is_over(self) -> bool:
         """Tell whether everything else is to have a turn before more is done; begin to measure if nobody did."""
-        if self._began is None:
+        began = self._began
+        if began is None:
             self._began = real_clock()
             self._forget_soon()
             return False
-        return real_clock() - self._began > STRETCH
+        return real_clock() - began > STRETCH
 
     async def next(self) -> None:
         """Let everything else have its turn, until it is ours."""

@@ -8,7 +8,7 @@ from collections import Counter
 
 from memopickle.folders import remove_directory, remove_own_file, scan
 from memopickle.notices import warn_once
-from memopickle.stores.layout import ENTRY, SHARD, is_ours, shards
+from memopickle.stores.layout import ENTRY, SHARD, are_entries, is_ours, shards
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def set_aside(root: str, folder: str) -> tuple[str, Counter[str]] | None:
 
 def _count(shard: str) -> tuple[int, bool]:
     """Return how many entries are in a shard, and whether there is something that is not ours."""
-    fits = ENTRY.fullmatch
-    found = list(scan(shard))
-    others = [entry for entry in found if not fits(entry.name) or entry.is_dir(follow_symlinks=False)]
-    foreign = any(entry.is_dir(follow_symlinks=False) or not is_ours(entry.name) for entry in others)
-    return len(found) - len(others), foreign
+    # A directory is not ours, whatever its name.
+    names = ["" if entry.is_dir(follow_symlinks=False) else entry.name for entry in scan(shard)]
+    if are_entries(names):
+        return len(names), False
+    return sum(1 for name in names if ENTRY.fullmatch(name)), not all(map(is_ours, names))
 
 
 def _move_back(aside: str, origin: str) -> None:

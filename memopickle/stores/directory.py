@@ -8,15 +8,16 @@ other files are never removed.
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
-from memopickle.files import PEEK_FLAGS, close, full_path, make_directory, read_rest, read_small
+from memopickle.files import READ_FLAGS, close, full_path, make_directory, read_rest, read_small
 from memopickle.folders import remove_file, scan
 from memopickle.forking import Guard
 from memopickle.storekey import FUNCTION_SIZE, is_key
 from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
-from memopickle.stores.entryfile import check_regular, open_entry_file
+from memopickle.stores.entryfile import check_regular, open_entry_file, peek_entry_file, refuse
 from memopickle.stores.lastuse import touch
 from memopickle.stores.layout import ASIDE, ENTRY, FUNCTION, STATISTICS, USAGE_TEMPORARY, own_files
 from memopickle.stores.root import check_root, make_root
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from memopickle.locks import KeyLock
     from memopickle.stores.account import Account
     from memopickle.stores.base import Blob
+    from memopickle.stores.folder import FolderWriter
 
 __all__ = ["DirectoryStore"]
 
@@ -35,7 +37,7 @@ _guard = Guard()  # of making an account
 #: How many paths are remembered; each is a few hundred bytes.
 _PLACES = 4096
 #: What ``_set_up`` makes, and a pickled store does without.
-_MADE = ("_account", "_limited", "_new_writer", "_places")
+_MADE = ("_limited", "_places", "_writer", "account")
 
 
 class DirectoryStore(Store):
@@ -81,8 +83,6 @@ class DirectoryStore(Store):
     def _set_up(self) -> None:
         self._places: dict[str, str] = {}
         self._limited = self.max_bytes is not None or self.max_entries is not None
-        self._account: Account | None = None
-        self._new_writer: Callable[[DirectoryStore, str], Writer] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name not in _MADE}
@@ -107,13 +107,12 @@ class DirectoryStore(Store):
             ) from error
         check_root(self.path, found)
 
-    @property
+    @cached_property
     def account(self) -> Account:
         """What the directory holds, as far as this store has to know; made when something changes. Internal."""
-        if self._account is None:
-            with _guard:
-                self._account = self._account or self._make_account()
-        return self._account
+        with _guard:  # another thread may have been here before, and what it made is in use
+            found: Account = vars(self).get("account") or vars(self).setdefault("account", self._make_account())
+            return found
 
     def _make_account(self) -> Account:
         if not self._limited:
@@ -126,9 +125,12 @@ class DirectoryStore(Store):
 
     def get(self, key: str) -> Blob | None:
         path = self._places.get(key) or self._place(key)
-        fd = open_entry_file(path)
-        if fd is None:
+        try:
+            fd = os.open(path, READ_FLAGS)
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            refuse(path, error)
         try:
             if not self._limited and (data := read_small(fd)):
                 return data
@@ -153,10 +155,7 @@ class DirectoryStore(Store):
 
     def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
         path = self.place(key)
-        try:
-            fd = open_entry_file(path, PEEK_FLAGS)
-        except StoreError:  # not permitted to those who don't own the file
-            fd = open_entry_file(path)
+        fd = peek_entry_file(path)
         if fd is None:
             return None
         try:
@@ -232,12 +231,12 @@ class DirectoryStore(Store):
         return removed + self.account.settle()
 
     def writer(self, key: str) -> Writer:
-        return (self._new_writer or self._find_writer())(self, key)
+        return self._writer(self, key)
 
-    def _find_writer(self) -> Callable[[DirectoryStore, str], Writer]:
+    @cached_property
+    def _writer(self) -> type[FolderWriter]:
         from memopickle.stores.folder import FolderWriter  # on a miss only
 
-        self._new_writer = FolderWriter
         return FolderWriter
 
     def lock(self, key: str) -> KeyLock:

@@ -6,10 +6,10 @@ import os
 import stat
 
 from memopickle.errors import BadEntryError, StoreError
-from memopickle.files import READ_FLAGS, mode_of
+from memopickle.files import PEEK_FLAGS, READ_FLAGS, mode_of
 from memopickle.typed import NoReturn  # noqa: TC001  loaded all the same
 
-__all__ = ["check_regular", "open_entry_file"]
+__all__ = ["check_regular", "open_entry_file", "peek_entry_file", "refuse"]
 
 
 def open_entry_file(path: str, flags: int = READ_FLAGS) -> int | None:
@@ -19,7 +19,15 @@ def open_entry_file(path: str, flags: int = READ_FLAGS) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        _refuse(path, error)
+        refuse(path, error)
+
+
+def peek_entry_file(path: str) -> int | None:
+    """Do the same without making the entry look used, as far as that is permitted: to those who own the file."""
+    try:
+        return open_entry_file(path, PEEK_FLAGS)
+    except StoreError:
+        return open_entry_file(path)
 
 
 def check_regular(found: os.stat_result, place: str) -> None:
@@ -28,7 +36,8 @@ def check_regular(found: os.stat_result, place: str) -> None:
         raise BadEntryError("not a regular file", place)
 
 
-def _refuse(path: str, error: OSError) -> NoReturn:
+def refuse(path: str, error: OSError) -> NoReturn:
+    """Raise what tells why a file that is there can't be opened as an entry: BadEntryError, StoreError."""
     found = mode_of(path)
     if stat.S_ISLNK(found):
         raise BadEntryError("a symlink, which is never followed", path) from error

@@ -61,7 +61,8 @@ class FolderWriter(Writer):
             if isinstance(error, FileNotFoundError):
                 return False
             raise
-        self._account.stored(self._path, size, before)
+        if before is not None:
+            self._account.stored(self._path, size, before)
         return True
 
     def retract(self) -> None:
@@ -89,9 +90,10 @@ class FolderWriter(Writer):
         try:
             keep_private(fd)
             for chunk in chunks:
-                size += byte_count(chunk)
+                count = byte_count(chunk)
+                size += count
                 self._account.check(size, self._path)
-                write_whole(fd, chunk)
+                write_whole(fd, chunk, count)
             if self._durable:
                 os.fsync(fd)
         finally:

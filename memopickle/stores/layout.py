@@ -21,6 +21,7 @@ __all__ = [
     "TEMPORARY",
     "USAGE",
     "USAGE_TEMPORARY",
+    "are_entries",
     "is_ours",
     "own_files",
     "shards",
@@ -32,6 +33,8 @@ ENTRY = pattern(r"[0-9a-f]{62}\.[0-9a-f]{16}")
 LOCK = pattern(r"[0-9a-f]{62}\.[0-9a-f]{16}\.lock")
 TEMPORARY = pattern(r"\.mpk-[0-9a-f]{16}\.tmp")
 ASIDE = pattern(r"\.mpk-[0-9a-f]{16}\.cleared")
+#: The length of an entry's name and what separates it from the next one, and where its dot is.
+_WIDTH, _DOT = 80, 62
 STATISTICS = ".mpk-statistics"
 USAGE = ".mpk-usage"
 USAGE_TEMPORARY = pattern(r"\.mpk-usage-[0-9a-f]{16}\.tmp")
@@ -47,9 +50,23 @@ def shards(folder: str) -> Iterator[os.DirEntry[str]]:
 def own_files(folder: str, pattern: Pattern[str]) -> Iterator[tuple[str, str]]:
     """Iterate over (shard, name) of the files whose names fit one of our patterns."""
     for shard in shards(folder):
-        for entry in scan(shard.path):
-            if pattern.fullmatch(entry.name):
-                yield shard.name, entry.name
+        names = [entry.name for entry in scan(shard.path)]
+        if pattern is not ENTRY or not are_entries(names):
+            names = [name for name in names if pattern.fullmatch(name)]
+        for name in names:
+            yield shard.name, name
+
+
+def are_entries(names: list[str]) -> bool:
+    """Tell whether all names of a shard fit ENTRY, in a tenth of the time that asking for each takes."""
+    count = len(names)
+    joined = "/".join([*names, ""]).encode(errors="replace")  # there is no slash in a name
+    # So many dots and so many ends in their places, and nothing else but digits.
+    return (
+        joined[_DOT::_WIDTH] == b"." * count
+        and joined[_WIDTH - 1 :: _WIDTH] == b"/" * count
+        and len(joined.translate(None, b"0123456789abcdef")) == 2 * count
+    )
 
 
 def is_ours(name: str) -> bool:

@@ -5,9 +5,12 @@ import threading
 
 import pytest
 from helpers.programs import run
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memopickle import DirectoryStore
 from memopickle.stores import aside
+from memopickle.stores.layout import ENTRY, are_entries
 from memopickle.testing import store_key
 
 LARGE = aside._FEW + 500
@@ -80,6 +83,43 @@ def test_foreign_files_are_moved_back_before_the_clear_returns(large, stuck):
     stuck.set()
     finish()
     assert os.path.exists(notes)
+
+
+def test_a_directory_under_the_name_of_an_entry_is_not_counted_and_what_is_in_it_moved_back(large, stuck):
+    shard = os.path.dirname(large.place(store_key("1", "f")))
+    notes = os.path.join(shard, "0" * 62 + "." + "0" * 16, "notes.txt")
+    os.mkdir(os.path.dirname(notes))
+    with open(notes, "x"):
+        pass
+    assert large.clear() == LARGE
+    assert os.path.exists(notes)
+
+
+NAME = "0123456789abcdef" * 3 + "0123456789abcd" + "." + "0123456789abcdef"
+#: Names of entries, and what is one character from it.
+NAMES = st.builds(
+    lambda at, end, text: NAME[:at] + text + NAME[end:],
+    st.integers(0, len(NAME)),
+    st.integers(0, len(NAME)),
+    st.sampled_from(["", "0", "f", "F", ".", "\n", "é", "\udcff", NAME, f"{NAME}\n{NAME}"]),
+)
+
+
+@given(names=st.lists(st.one_of(st.just(NAME), NAMES)))
+def test_the_names_of_a_shard_are_judged_together_as_each_by_itself(names):
+    assert are_entries(names) == all(map(ENTRY.fullmatch, names))
+
+
+@pytest.mark.parametrize("position", [0, 1, 61, 62, 63, 78, 79])
+@pytest.mark.parametrize("character", "0gF./\né\udcff")
+def test_one_wrong_character_in_one_name_of_a_shard_is_found(position, character):
+    name = NAME[:position] + character + NAME[position + 1 :]
+    assert are_entries([NAME, name, NAME]) == bool(ENTRY.fullmatch(name))
+
+
+def test_a_dot_and_an_end_that_two_names_exchange_are_found():
+    assert not are_entries([NAME[:-1], NAME[0] + NAME])
+    assert not are_entries([NAME + "0", NAME[1:]])
 
 
 def test_a_large_clear_of_several_functions_leaves_the_others(large):
