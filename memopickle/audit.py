@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from memopickle.entry import Entry
     from memopickle.signing import Signer
-    from memopickle.stores.base import Blob, Store
+    from memopickle.stores.base import Store
+    from memopickle.typed import Blob
 
 __all__ = ["NOT_GOOD", "Auditor", "Checked", "State", "announced_serializer"]
 

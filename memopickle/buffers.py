@@ -12,7 +12,7 @@ from memopickle.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = ["PLAIN", "ROW", "Part", "Source", "Stored", "aligned", "check_buffers", "end_of", "rows", "writable"]
 

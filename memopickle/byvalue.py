@@ -19,7 +19,8 @@ from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from memopickle.serializers import Blob, InBand
+    from memopickle.serializers import InBand
+    from memopickle.typed import Blob
 
 __all__ = ["ByValueSerializer", "CloudpickleSerializer", "DillSerializer"]
 

@@ -173,7 +173,7 @@ class Cache:
 
     def _clear(self, prefixes: list[str], older_than: object, expired: bool) -> int:
         if older_than is None and not expired:
-            return sum(self._clear_prefix(prefix) for prefix in prefixes)
+            return sum(map(self.clear_prefix, prefixes))
         from memopickle.selection import Selection  # for those who ask
 
         chosen = Selection(older_than=older_than, expired=expired)
@@ -306,7 +306,8 @@ class Cache:
         with _guard:
             return list(self._memos)
 
-    def _clear_prefix(self, prefix: str) -> int:
+    def clear_prefix(self, prefix: str) -> int:
+        """Remove the entries whose keys begin with this, and keep out what is being computed. Internal."""
         # Flights first: a value published before the drop is removed by the clear, one after it isn't published.
         self.flights.drop(prefix)
         return self.store.clear(prefix)

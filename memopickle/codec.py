@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from memopickle.compression import Compression
-    from memopickle.entry import Blob
     from memopickle.serializers import Serializer
+    from memopickle.typed import Blob
 
 __all__ = ["UNKNOWN_SECRET", "Codec"]
 

@@ -12,7 +12,7 @@ from memopickle.typed import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = ["ALGORITHMS", "Compression", "algorithm_name", "find_compression"]
 

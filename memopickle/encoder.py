@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from memopickle.serializers import Serializer
+    from memopickle.typed import Blob
 
-    Blob = bytes | bytearray | memoryview
     Encoded = tuple[Sequence[Blob], Sequence[memoryview]]
 
 __all__ = ["Encoder"]

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from memopickle.buffers import Stored
     from memopickle.codec import Codec
-
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = ["Entry"]
 

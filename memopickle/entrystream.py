@@ -13,7 +13,7 @@ from memopickle.signing import MAC_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = ["Readable", "Writable", "read_entry", "write_pieces"]
 

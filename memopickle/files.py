@@ -17,7 +17,7 @@ from memopickle.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from memopickle.stores.base import Blob
+    from memopickle.typed import Blob
 
 __all__ = [
     "APPEND_FLAGS",

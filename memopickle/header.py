@@ -29,7 +29,7 @@ from memopickle.expiry import NEVER
 from memopickle.typed import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = [
     "ALGORITHMS",

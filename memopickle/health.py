@@ -25,8 +25,8 @@ from memopickle.stores.userfiles import lock_directory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from memopickle.entry import Blob
     from memopickle.stores.base import Store
+    from memopickle.typed import Blob
 
 __all__ = ["NOTE", "OK", "WRONG", "Finding", "examine"]
 

@@ -224,9 +224,7 @@ class Memo:
 
     def clear(self) -> int:
         """Remove every entry of this function, and keep out what is being computed; return how many."""
-        # Flights first: a value published before the drop is removed by the clear, one after it isn't published.
-        self._cache.flights.drop(self.keys.prefix)
-        return self.store.clear(self.keys.prefix)
+        return self._cache.clear_prefix(self.keys.prefix)
 
     def extent(self) -> tuple[int | None, int | None]:
         """Return the limit and the present number of this function's entries, where the store is memory."""

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from memopickle.header import Facts
     from memopickle.serializers import Serializer
     from memopickle.signing import Signer
-
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = ["Purpose", "needed_secrets"]
 

@@ -13,9 +13,10 @@ from memopickle.locks import take
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from memopickle.entry import Blob, Entry
+    from memopickle.entry import Entry
     from memopickle.signing import Signer
     from memopickle.stores.base import Store, Writer
+    from memopickle.typed import Blob
 
 __all__ = ["BUSY", "CURRENT", "RESIGNED", "Resigner", "head_of", "key_id"]
 

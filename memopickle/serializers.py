@@ -17,7 +17,8 @@ from memopickle.typed import TYPE_CHECKING, Any, NoReturn, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
+
     #: Tells of a buffer whether it goes into the stream.
     InBand = Callable[[pickle.PickleBuffer], bool]
     #: Gets a file to write to, and what decides about buffers; None: all go into the stream.

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from memopickle.entrystream import Readable, Writable
     from memopickle.serializers import Serializer
     from memopickle.signing import Signer
+    from memopickle.typed import Blob
 
-    Blob = bytes | bytearray | memoryview
     Path = str | os.PathLike[str]
 
 T = TypeVar("T")

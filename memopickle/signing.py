@@ -17,7 +17,7 @@ from memopickle.typed import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    Bytes = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = ["ALGORITHMS", "KEY_ID_SIZE", "MAC_SIZE", "Mac", "Signer", "frame", "make_signer", "same_digest"]
 
@@ -35,11 +35,11 @@ class Mac(Protocol):
 
     key_id: bytes
 
-    def mac(self, *parts: Bytes) -> bytes:
+    def mac(self, *parts: Blob) -> bytes:
         """Return the 32-byte code over the context and the parts, whose lengths the caller has framed."""
         ...
 
-    def digest(self, *parts: Bytes) -> bytes:
+    def digest(self, *parts: Blob) -> bytes:
         """Return the 32-byte keyed digest of one large buffer, given in parts."""
         ...
 
@@ -63,13 +63,13 @@ class _Blake3Mac:
         self._buffers = blake3(key=buffer_key)
         self.key_id = key_id
 
-    def mac(self, *parts: Bytes) -> bytes:
+    def mac(self, *parts: Blob) -> bytes:
         state = self._state.copy()
         for part in parts:
             state.update(part)
         return state.digest()
 
-    def digest(self, *parts: Bytes) -> bytes:
+    def digest(self, *parts: Blob) -> bytes:
         state = self._buffers.copy()
         # One thread only: the library's thread pool does not survive a fork, and a forked worker would hang.
         for part in parts:
@@ -100,14 +100,14 @@ class _HmacMac:
         self._buffers = hmac.new(buffer_key, b"", "sha256")
         self.key_id = key_id
 
-    def mac(self, *parts: Bytes) -> bytes:
+    def mac(self, *parts: Blob) -> bytes:
         return _hmac_over(self._state, parts)
 
-    def digest(self, *parts: Bytes) -> bytes:
+    def digest(self, *parts: Blob) -> bytes:
         return _hmac_over(self._buffers, parts)
 
 
-def _hmac_over(state: object, parts: Sequence[Bytes]) -> bytes:
+def _hmac_over(state: object, parts: Sequence[Blob]) -> bytes:
     copy = state.copy()  # type: ignore[attr-defined]
     for part in parts:
         copy.update(part)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memopickle.codec import Codec
-    from memopickle.entry import Blob, Entry
+    from memopickle.entry import Entry
     from memopickle.faces import Face, Found
     from memopickle.header import Facts
     from memopickle.serializers import ResultSerializer
     from memopickle.stores.base import Store, Writer
     from memopickle.stores.claims import Claims
     from memopickle.stores.memory import Record
+    from memopickle.typed import Blob
 
 __all__ = ["wrapper_face"]
 

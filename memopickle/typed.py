@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         TypeVar,
         overload,
     )
+
+    #: Bytes, in whatever holds them.
+    Blob: TypeAlias = bytes | bytearray | memoryview
 else:
     from collections import namedtuple
     from types import GenericAlias

@@ -488,13 +488,6 @@ MUTANTS = [
         THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
     ),
     Mutant(
-        "clearing a function drops its flights",
-        "memo.py",
-        "self._cache.flights.drop(self.keys.prefix)",
-        "pass",
-        THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
-    ),
-    Mutant(
         "clearing a cache drops its flights",
         "cache.py",
         "self.flights.drop(prefix)",

@@ -11,7 +11,7 @@ from memopickle.stores.base import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
 
-    from memopickle.stores.base import Blob
+    from memopickle.typed import Blob
 
 __all__ = ["AsyncStore"]
 

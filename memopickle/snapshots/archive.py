@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from memopickle.locks import KeyLock
     from memopickle.serializers import Serializer
     from memopickle.signing import Signer
-    from memopickle.stores.base import Blob, Store
+    from memopickle.stores.base import Store
+    from memopickle.typed import Blob
 
 __all__ = ["Archive", "Named", "named", "newest_first"]
 

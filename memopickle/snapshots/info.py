@@ -10,7 +10,7 @@ from memopickle.expiry import SECOND
 from memopickle.header import read_header, read_metadata
 
 if TYPE_CHECKING:
-    from memopickle.stores.base import Blob
+    from memopickle.typed import Blob
 
 __all__ = ["SnapshotInfo", "describe_state", "info_of"]
 

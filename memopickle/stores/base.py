@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from memopickle.locks import KeyLock
     from memopickle.stores.memory import MemoryStore
-
-    Blob = bytes | bytearray | memoryview
+    from memopickle.typed import Blob
 
 __all__ = ["HEAD_SIZE", "Store", "Summary", "Wrapper", "Writer"]
 

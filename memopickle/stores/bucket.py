@@ -17,7 +17,7 @@ from memopickle.stores.bucketerrors import answer_of, said
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from memopickle.stores.base import Blob
+    from memopickle.typed import Blob
 
 T = TypeVar("T")
 

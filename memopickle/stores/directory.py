@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from memopickle.locks import KeyLock
     from memopickle.stores.account import Account
-    from memopickle.stores.base import Blob
     from memopickle.stores.folder import FolderWriter
+    from memopickle.typed import Blob
 
 __all__ = ["DirectoryStore"]
 

@@ -15,8 +15,8 @@ from memopickle.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from memopickle.stores.base import Blob
     from memopickle.stores.directory import DirectoryStore
+    from memopickle.typed import Blob
 
 __all__ = ["FolderWriter"]
 

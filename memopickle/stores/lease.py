@@ -22,9 +22,9 @@ from memopickle.stores.scripts import ACQUIRE, CLAIM, HELD, PUBLISH, RELEASE, RE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from memopickle.stores.base import Blob
     from memopickle.stores.names import Names
     from memopickle.stores.redis import RedisStore
+    from memopickle.typed import Blob
 
 __all__ = ["LeaseLock", "LeaseWriter"]
 

@@ -20,7 +20,7 @@ from memopickle.typed import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from memopickle.stores.base import Blob
+    from memopickle.typed import Blob
 
 __all__ = ["MemoryStore", "Record"]
 

@@ -20,7 +20,7 @@ from memopickle.stores.userfiles import user_lock
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from memopickle.stores.base import Blob
+    from memopickle.typed import Blob
 
 __all__ = ["ObjectStore"]
 

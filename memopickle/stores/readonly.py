@@ -14,7 +14,8 @@ from memopickle.stores.shelf import ShelveStore
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from memopickle.stores.base import Blob, Summary
+    from memopickle.stores.base import Summary
+    from memopickle.typed import Blob
 
 __all__ = ["ReadOnlyStore"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from memopickle.locks import KeyLock
-    from memopickle.stores.base import Blob
+    from memopickle.typed import Blob
 
 __all__ = ["RedisStore"]
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from memopickle.locks import KeyLock
-    from memopickle.stores.base import Blob
     from memopickle.stores.database import Database
+    from memopickle.typed import Blob
 
 __all__ = ["ShelveStore"]
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from memopickle.locks import KeyLock
-    from memopickle.stores.base import Blob, Summary
+    from memopickle.stores.base import Summary
+    from memopickle.typed import Blob
 
 T = TypeVar("T")
 

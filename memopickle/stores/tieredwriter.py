@@ -13,10 +13,10 @@ from memopickle.stores.tier import attempt_each, skip_all
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from memopickle.stores.base import Blob
     from memopickle.stores.memory import Record
     from memopickle.stores.tier import Tier
     from memopickle.stores.tiered import TieredStore
+    from memopickle.typed import Blob
 
 __all__ = ["TieredLock", "TieredWriter"]
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from memopickle.stores.base import Blob, Store
+    from memopickle.stores.base import Store
+    from memopickle.typed import Blob
 
 __all__ = [
     "NOW",

@@ -11,7 +11,8 @@ import pytest
 from memopickle.testing.base import StoreSuite, as_bytes, failing_chunks, store_key
 
 if TYPE_CHECKING:
-    from memopickle.stores.base import Blob, Store
+    from memopickle.stores.base import Store
+    from memopickle.typed import Blob
 
 __all__ = ["ValueTests"]
 
