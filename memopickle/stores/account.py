@@ -6,13 +6,18 @@ import os
 import stat
 from contextlib import suppress
 
-from memopickle.stores.usage import Change, Usage, append, has_usage
+from memopickle.stores.usage import Usage, append, has_usage
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from memopickle.stores.usage import Change
+
 __all__ = ["Account"]
+
+#: Where the two digits of its slice are in the path of an entry.
+_SHARD = slice(-82, -80)
 
 
 class Account:
@@ -31,6 +36,8 @@ class Account:
         """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
         if not self._is_kept():
             return None
+        if not os.access(path, os.F_OK):  # as a rule, which costs less than the exception
+            return 0, 0
         try:
             found = os.lstat(path)
         except OSError:
@@ -40,12 +47,12 @@ class Account:
     def stored(self, path: str, size: int, before: tuple[int, int] | None) -> None:
         """Take account of a new entry of ``size`` bytes; ``before`` is what was weighed there."""
         if before is not None:
-            self._note([Change(_slice(path), 1 - before[0], size - before[1])])
+            self._note([(int(path[_SHARD], 16), 1 - before[0], size - before[1], False)])
 
     def removed(self, path: str, before: tuple[int, int] | None) -> None:
         """Take account of a removed entry."""
         if before is not None:
-            self._note([Change(_slice(path), -before[0], -before[1])])
+            self._note([(int(path[_SHARD], 16), -before[0], -before[1], False)])
 
     def cleared(self, counts: Mapping[str, int]) -> None:
         """Take account of so many entries removed from each shard, taking them to be of average size."""
@@ -58,7 +65,7 @@ class Account:
                 usage.update(make=False)
             known = ((int(shard, 16), count, usage.cell(int(shard, 16))) for shard, count in counts.items())
             self._note([
-                Change(slice_, -count, -(cell[1] * min(count, cell[0]) // cell[0]))
+                (slice_, -count, -(cell[1] * min(count, cell[0]) // cell[0]), False)
                 for slice_, count, cell in known
                 if count and cell and cell[0] > 0
             ])  # fmt: skip
@@ -76,7 +83,3 @@ class Account:
     def _note(self, changes: list[Change]) -> None:
         with suppress(OSError):  # made good when the slice is counted again
             append(self._root, changes)
-
-
-def _slice(path: str) -> int:
-    return int(path.rsplit("/", 2)[1], 16)

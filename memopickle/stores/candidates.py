@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from memopickle.stores.usage import SLICES
 from memopickle.typed import TYPE_CHECKING
 
@@ -10,46 +12,67 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidates"]
 
-#: So many entries are looked at for one that may be evicted, until the whole directory was looked at.
-_SAMPLE = 4
-#: So many are remembered, in a few hundred bytes each.
-_REMEMBERED = 16384
+#: So many are remembered, in a few hundred bytes each, and a fifth more until the oldest are sorted out.
+_REMEMBERED = 20480
+#: A directory of up to so many times that is looked at in rounds.
+_ROUNDS = 3
+#: So many entries are looked at for one in turn: while a round may end with all remembered, or with some of them, and
+#: without rounds. The last is more random, but nothing that is looked at in vain is remembered there.
+_ALL, _SOME, _NO_ROUND = 16, 4, 2
 
 
 class Candidates:
     """The oldest of what was looked at.
 
-    A directory of up to ``_SAMPLE * _REMEMBERED`` entries is looked at in rounds: all that are remembered after a round
-    are in turn, without looking again. In a larger one a round would cost more than a look for each few.
+    A directory that is not too large is looked at in rounds: after one, all that are remembered are in turn, without
+    looking again. In a larger one a round would cost more than a look for each few.
     """
 
     def __init__(self) -> None:
         self._forget()
 
     def _forget(self) -> None:
-        #: The last is the oldest.
-        self._oldest: list[Candidate] = []
-        #: How many slices of this round were seen, and how many of the oldest are in turn.
-        self._slices = self._turns = 0
+        #: Those in turn; the last is the oldest.
+        self._next: list[Candidate] = []
+        #: The others of this round, a heap; and how many slices of it were seen.
+        self._later: list[Candidate] = []
+        self._slices = 0
 
     def add(self, sight: Sight, total: int) -> None:
         """Take in what a look saw of a directory of ``total`` entries."""
-        if self._slices >= SLICES and self._turns and not sight.whole:
+        if self._slices >= SLICES and self._next and not sight.whole:
             return  # it was to count, not to find more
-        if self._slices >= SLICES or sight.whole or total > _SAMPLE * _REMEMBERED:
+        if total > _ROUNDS * _REMEMBERED:
+            self._forget()
+            self._next = _oldest(sight.entries, _part(sight, _NO_ROUND))
+            return
+        if self._slices >= SLICES or sight.whole:
             self._forget()
             self._slices = -sight.resumed  # what was seen of that slice before is forgotten
         self._slices += sight.slices
-        self._turns = max(len(sight.entries) // _SAMPLE, 1)
-        most = _REMEMBERED if total <= _SAMPLE * _REMEMBERED else self._turns
-        self._oldest = sorted(self._oldest + sight.entries, reverse=True)[-most:]
+        for entry in (*self._next, *sight.entries):
+            heappush(self._later, entry)
         if self._slices >= SLICES:
-            self._turns = len(self._oldest)
+            self._next, self._later = _oldest(self._later, _REMEMBERED), []
+        else:
+            self._take_turns(_part(sight, _ALL if total <= _REMEMBERED else _SOME))
 
-    def pop(self) -> Candidate | None:
-        """Return the next, or None if a look is due."""
-        if not self._turns or not self._oldest:
-            self._turns = 0
+    def _take_turns(self, count: int) -> None:
+        self._next = [heappop(self._later) for _ in range(min(count, len(self._later)))][::-1]
+        if len(self._later) > _REMEMBERED * 6 // 5:
+            self._later = sorted(self._later)[:_REMEMBERED]
+
+    def pop(self, largest: int | None = None) -> Candidate | None:
+        """Return the next; None if a look is due, or if it has more than ``largest`` bytes."""
+        if not self._next or (largest is not None and self._next[-1][2] > largest):
             return None
-        self._turns -= 1
-        return self._oldest.pop()
+        return self._next.pop()
+
+
+def _part(sight: Sight, sample: int) -> int:
+    return max(len(sight.entries) // sample, 1)
+
+
+def _oldest(entries: list[Candidate], count: int) -> list[Candidate]:
+    """Return so many in the order in which they are popped."""
+    return sorted(entries)[:count][::-1]

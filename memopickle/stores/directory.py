@@ -54,10 +54,11 @@ class DirectoryStore(Store):
         max_entries: how many entries there may be.
         mmap: whether large arrays are mapped instead of read.
 
-    Beyond a limit the least recently used entries are evicted, of whatever function. One process holds its limits
-    exactly, save that one call evicts 256 entries at most: a limit that was lowered is worked off by the calls that
-    follow, or by :meth:`Cache.prune`. Several processes may exceed it for a moment by what each is just storing. Of 0
-    nothing is kept. All processes that share a directory should have the same limits.
+    Beyond a limit the least recently used entries are evicted, of whatever function, and up to 32 more (1/256 of the
+    limit at most), so that most stores need not. One process never exceeds its limits, save that one call evicts 256
+    entries at most: a limit that was lowered is worked off by the calls that follow, or by :meth:`Cache.prune`.
+    Several processes may exceed it for a moment by what each is just storing. Of 0 nothing is kept. All processes that
+    share a directory should have the same limits.
 
     Can be pickled. Safe between threads and processes. Constructing one does no I/O.
 

@@ -17,18 +17,22 @@ from memopickle.stores.account import Account
 from memopickle.stores.candidates import Candidates
 from memopickle.stores.lastuse import last_used
 from memopickle.stores.look import Lookout
-from memopickle.stores.usage import SLICES, Change, Usage, append
+from memopickle.stores.usage import SLICES, Usage, append
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from memopickle.stores.look import Candidate
+    from memopickle.stores.usage import Change
 
 __all__ = ["Evictor"]
 
-#: A process reads the account again when it has stored so large a part of a limit, or so many entries.
-_PART, _UNREAD = 256, 32
+#: No limit.
+_ENDLESS = 1 << 62
+#: A process reads the account again, and evicts as far below a limit, when it has stored so large a part of it, or so
+#: many entries.
+_PART, _FEW = 256, 32
 #: How many entries one call evicts at least, if there is too much, and at most.
 _LEAST, _MOST = 2, 256
 #: How many entries it tries to evict; others may have removed them, or used them again.
@@ -44,20 +48,22 @@ class Evictor(Account):
 
     def __init__(self, root: str, max_bytes: int | None, max_entries: int | None) -> None:
         super().__init__(root)
-        self._max_bytes = max_bytes
-        self._max_entries = max_entries
-        #: How much may be stored before the account is read again.
-        self._slack_bytes = 0 if max_bytes is None else max_bytes // _PART
-        self._slack_entries = min(_UNREAD, _UNREAD if max_entries is None else max_entries // _PART)
+        self._max_entries = _ENDLESS if max_entries is None else max_entries
+        self._max_bytes = _ENDLESS if max_bytes is None else max_bytes
+        #: How much may be stored before the account is read again, and how far below a limit one call may go.
+        self._slack_entries = min(_FEW, self._max_entries // _PART)
+        self._slack_bytes = self._max_bytes // _PART
         self._guard = Guard()  # of everything below
         self._usage = Usage(root)
-        #: Stored since the account was read. Begins anywhere, so that short processes also come to read it.
-        self._unread_bytes = self._slack_bytes * os.urandom(1)[0] // 256
-        self._unread_entries = self._slack_entries * os.urandom(1)[0] // 256
-        #: What changed since the account was read.
-        self._more_entries = self._more_bytes = 0
-        #: What is still to be appended to it.
+        #: What the directory holds, as far as this process knows.
+        self._entries = self._bytes = 0
+        #: How many changes were made since the account was read, and with how many bytes it is read again. Both begin
+        #: anywhere, so that short processes also come to read it.
+        self._unread = (self._slack_entries + 1) * os.urandom(1)[0] // 256
+        self._due_bytes = self._slack_bytes * os.urandom(1)[0] // 256
+        #: What is still to be appended to the account, and how many may be: at first none, for short processes.
         self._pending: list[Change] = []
+        self._held_back = 0
         self._lookout = Lookout(root)
         self._candidates = Candidates()
         self._tellers: list[Callable[[str], object]] = []
@@ -68,7 +74,7 @@ class Evictor(Account):
         self._tellers.append(tell)
 
     def check(self, size: int, place: str) -> None:
-        if self._max_bytes is not None and size > self._max_bytes:
+        if size > self._max_bytes:
             raise StoreError(
                 f"the entry has more than max_bytes={self._max_bytes} bytes; raise that limit to store it", place
             )
@@ -100,40 +106,47 @@ class Evictor(Account):
     def _note(self, changes: list[Change]) -> None:
         try:
             with self._guard:
-                self._reckon(changes)
-                stored = sum([change.bytes for change in changes if change.bytes > 0])
-                self._unread_entries += len(changes)
-                self._unread_bytes += stored
+                self._pending += changes  # others get to know with the next write
+                for _, entries, size, _ in changes:
+                    self._entries += entries
+                    self._bytes += size
+                self._unread += len(changes)
                 if self._is_due():
                     self._catch_up()
-                self._make_room(stored)
+                    self._make_room(sum([change[2] for change in changes]))
+                elif len(self._pending) > self._held_back:
+                    self._held_back += 1
+                    self._flush()
         except OSError as error:
             self._complain(error)
-        self._tell()
-
-    def _reckon(self, changes: list[Change]) -> None:
-        """Take account of changes at once; others get to know them with the next write."""
-        self._pending += changes
-        for change in changes:
-            self._more_entries += change.entries
-            self._more_bytes += change.bytes
+        if self._gone:
+            self._tell()
 
     def _is_due(self) -> bool:
-        many = self._unread_entries > self._slack_entries
-        return many or (self._max_bytes is not None and self._unread_bytes > self._slack_bytes) or self._usage.behind
+        return (
+            self._unread > self._slack_entries
+            or self._entries > self._max_entries
+            or self._bytes > self._due_bytes
+            or self._usage.behind
+        )
 
     def _catch_up(self) -> None:
         """Read the account, and correct it with a look where it is incomplete, or by chance."""
-        stored = self._unread_entries
+        changes = self._unread
         self._read()
-        by_chance = int.from_bytes(os.urandom(2), "big") < 65536 * stored // _SELDOM
+        by_chance = int.from_bytes(os.urandom(2), "big") < 65536 * changes // _SELDOM
         if not self._usage.complete or (by_chance and not self._is_over()):  # what evicts looks anyway
             self._look()
 
     def _read(self) -> None:
         pending, self._pending = self._pending, []
-        self._usage.update(pending)
-        self._more_entries = self._more_bytes = self._unread_bytes = self._unread_entries = 0
+        self._update(pending)
+        self._unread = 0
+
+    def _update(self, changes: list[Change]) -> None:
+        self._usage.update(changes)
+        self._entries, self._bytes = self._usage.total
+        self._due_bytes = min(self._bytes + self._slack_bytes, self._max_bytes)
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -147,35 +160,55 @@ class Evictor(Account):
             return 0
         sight = self._lookout.step(self._usage)
         if sight.counts:
-            self._usage.update(sight.counts)
+            self._update(sight.counts)
         self._candidates.add(sight, self._usage.total[0])
         return sight.slices
 
     def _make_room(self, least: int = 0) -> int:
-        """Evict what is too much: ``least`` bytes, and more while that is not too long; return how many entries."""
-        removed = freed = slices = 0
+        """Evict what is too much, and some more, so that the next stores need not; return how many entries."""
+        if not self._is_over():
+            return 0
         until = real_clock() + _PATIENCE
         try:
-            for _ in range(_TRIES):
-                if not self._is_over() or self._usage.behind or removed >= _MOST:
-                    break
-                if removed >= _LEAST and freed >= least and real_clock() > until:
-                    break
-                if candidate := self._candidates.pop():
-                    if self._evict(candidate):
-                        removed, freed = removed + 1, freed + candidate[2]
-                elif slices < SLICES and (not slices or real_clock() < until):
-                    slices += self._look()
-                else:
-                    break
+            removed = self._evict_excess(least, until)
+            if not (self._is_over() or self._usage.behind):
+                removed += self._evict_ahead(min(_FEW, _MOST - removed), until)
+            return removed
         finally:
             self._flush()
-        return removed
 
     def _is_over(self) -> bool:
-        entries, size = self._usage.total
-        too_many = self._max_entries is not None and entries + self._more_entries > self._max_entries
-        return too_many or (self._max_bytes is not None and size + self._more_bytes > self._max_bytes)
+        return self._entries > self._max_entries or self._bytes > self._max_bytes
+
+    def _evict_excess(self, least: int, until: float) -> int:
+        """Evict what is too much: ``least`` bytes, and more while that is not too long."""
+        removed = freed = slices = 0
+        for _ in range(_TRIES):
+            if not self._is_over() or self._usage.behind or removed >= _MOST:
+                break
+            if removed >= _LEAST and freed >= least and real_clock() > until:
+                break
+            if candidate := self._candidates.pop():
+                if self._evict(candidate):
+                    removed, freed = removed + 1, freed + candidate[2]
+            elif slices < SLICES and (not slices or real_clock() < until):
+                slices += self._look()
+            else:
+                break
+        return removed
+
+    def _evict_ahead(self, most: int, until: float) -> int:
+        """Evict some of those that are next, unless they are large, or it takes long, or a look would be needed."""
+        entries, size = self._max_entries - self._slack_entries, self._max_bytes - self._slack_bytes
+        removed = 0
+        for _ in range(most):
+            if (self._entries <= entries and self._bytes <= size) or real_clock() > until:
+                break
+            candidate = self._candidates.pop(self._slack_bytes)
+            if candidate is None:
+                break
+            removed += self._evict(candidate)
+        return removed
 
     def _evict(self, candidate: Candidate) -> bool:
         _, used, size, slice_, folder, name = candidate
@@ -188,7 +221,9 @@ class Evictor(Account):
         if not remove_own_file(path):
             return False
         logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")
-        self._reckon([Change(slice_, -1, -size)])
+        self._pending.append((slice_, -1, -size, False))
+        self._entries -= 1
+        self._bytes -= size
         if self._tellers:
             function, shard = folder.rsplit("/", 2)[-2:]
             self._gone.append(f"{function}/{shard}{name}")

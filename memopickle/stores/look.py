@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 
 from memopickle.files import close, file_time, is_directory
 from memopickle.folders import open_directory, scan
 from memopickle.stores.lastuse import last_used
 from memopickle.stores.layout import ENTRY, FUNCTION, shards
-from memopickle.stores.usage import SLICES, Change
+from memopickle.stores.usage import SLICES
 from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from memopickle.stores.usage import Usage
+    from memopickle.stores.usage import Change, Usage
 
 __all__ = ["Candidate", "Lookout", "Sight"]
 
@@ -135,7 +136,9 @@ class _Slice:
         names = self._names[-_PART:]
         del self._names[-_PART:]
         before = len(entries)
-        self._bytes += _add_entries(self._number, self._folder, names, latest, entries)
+        size, others = _add_entries(self._number, self._folder, names, latest, entries)
+        self._bytes += size
+        self._listed -= others
         self._seen += len(entries) - before
         return len(names)
 
@@ -147,10 +150,7 @@ class _Slice:
         if not folder:
             return 1
         self._folder = folder
-        fits = ENTRY.fullmatch
-        self._names = [
-            entry.name for entry in scan(folder) if fits(entry.name) and entry.is_file(follow_symlinks=False)
-        ]
+        self._names = _entry_names(folder)
         self._listed += len(self._names)
         return 4
 
@@ -167,21 +167,32 @@ class _Slice:
                 return None
             entries += now[0] - self._known[0]
             size += now[1] - self._known[1]
-        return None if now == (entries, size) else Change(self._number, entries, size, counted=True)
+        return None if now == (entries, size) else (self._number, entries, size, True)
 
 
-def _add_entries(slice_: int, folder: str, names: list[str], latest: int, entries: list[Candidate]) -> int:
-    """Add those of the names that are still there; return their bytes."""
+def _entry_names(folder: str) -> list[str]:
+    # Without asking what each is, which costs as much as the name: a stat will tell.
+    try:
+        return list(filter(ENTRY.fullmatch, os.listdir(folder)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _add_entries(slice_: int, folder: str, names: list[str], latest: int, entries: list[Candidate]) -> tuple[int, int]:
+    """Add those of the names that are still there; return their bytes, and how many are no files."""
+    size = others = 0
     try:
         fd, base = open_directory(folder)
     except (FileNotFoundError, NotADirectoryError):
-        return 0
-    size = 0
+        return size, others
     try:
         for name in names:
             try:
-                facts = os.stat(base + name, dir_fd=fd, follow_symlinks=False)
+                facts = os.lstat(base + name, dir_fd=fd)
             except FileNotFoundError:
+                continue
+            if not S_ISREG(facts.st_mode):
+                others += 1
                 continue
             used = last_used(facts)
             size += facts.st_size
@@ -189,7 +200,7 @@ def _add_entries(slice_: int, folder: str, names: list[str], latest: int, entrie
     finally:
         if fd is not None:
             close(fd)
-    return size
+    return size, others
 
 
 def _some_order() -> list[int]:

@@ -17,10 +17,10 @@ from memopickle.files import APPEND_FLAGS, close, write_all
 from memopickle.folders import remove_file
 from memopickle.replacing import replace_file
 from memopickle.stores.layout import USAGE
-from memopickle.typed import TYPE_CHECKING, NamedTuple
+from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["SLICES", "Change", "Usage", "append", "has_usage"]
 
@@ -40,13 +40,8 @@ _TOO_LONG = 1 << 24
 _LIMITS = range(-(1 << 31), 1 << 31), range(-(1 << 62), 1 << 62)
 
 
-class Change(NamedTuple):
-    """Entries and bytes that came to a slice, or, where ``counted``, that are in it."""
-
-    slice: int
-    entries: int
-    bytes: int
-    counted: bool = False
+#: A slice, entries and bytes that came to it, and False; or entries and bytes that were counted in it, and True.
+Change = tuple[int, int, int, bool]
 
 
 class Usage:
@@ -128,28 +123,33 @@ class Usage:
         data = os.read(fd, _MOST)
         if len(data) % _RECORD.size:  # cut, by a full disk: what follows would be read askew
             return False
-        for slice_, counted, entries, size in _RECORD.iter_unpack(data):
-            known = self._cells[slice_]
-            if counted:
-                self._set(slice_, known, (entries, size))
-            elif known:
-                self._set(slice_, known, (known[0] + entries, known[1] + size))
+        self._take_in(_RECORD.iter_unpack(data))
         self._offset += len(data)
         self.behind = len(data) == _MOST
         return True
 
-    def _set(self, slice_: int, before: tuple[int, int] | None, now: tuple[int, int]) -> None:
-        if before is None:
-            self._known += 1
-            before = 0, 0
-        self._cells[slice_] = now
-        self._entries += now[0] - before[0]
-        self._bytes += now[1] - before[1]
+    def _take_in(self, records: Iterable[tuple[int, int, int, int]]) -> None:
+        cells = self._cells  # in one loop: each store near a limit is two records
+        more_entries = more_bytes = 0
+        for slice_, counted, entries, size in records:
+            known = cells[slice_]
+            if counted:
+                self._known += known is None
+                before = known or (0, 0)
+                cells[slice_] = entries, size
+                more_entries += entries - before[0]
+                more_bytes += size - before[1]
+            elif known:
+                cells[slice_] = known[0] + entries, known[1] + size
+                more_entries += entries
+                more_bytes += size
+        self._entries += more_entries
+        self._bytes += more_bytes
 
     def _rewrite(self) -> None:
         header = _MAGIC + os.urandom(_HEADER_SIZE - len(_MAGIC))
         known = ((number, cell) for number, cell in enumerate(self._cells) if cell is not None)
-        data = header + _pack([Change(number, *cell, counted=True) for number, cell in known])
+        data = header + _pack([(number, *cell, True) for number, cell in known])
         replace_file(self._path, [data], prefix=USAGE)
         self._header, self._offset = header, len(data)
 
@@ -181,8 +181,8 @@ def _pack(changes: Sequence[Change]) -> bytes:
 
 def _pack_within(change: Change) -> bytes:
     """Keep forged or damaged numbers, which add up, within what a record can hold."""
+    slice_, *numbers, counted = change
     entries, size = (
-        min(max(number, limits.start), limits.stop - 1)
-        for number, limits in zip((change.entries, change.bytes), _LIMITS, strict=True)
+        min(max(number, limits.start), limits.stop - 1) for number, limits in zip(numbers, _LIMITS, strict=True)
     )
-    return _RECORD.pack(change.slice, change.counted, entries, size)
+    return _RECORD.pack(slice_, counted, entries, size)
