@@ -10,7 +10,7 @@ import os
 from memopickle import logs
 from memopickle.errors import StoreError
 from memopickle.folders import remove_own_file
-from memopickle.forking import Guard
+from memopickle.forking import Guard, renew_in_child
 from memopickle.locks import real_clock
 from memopickle.notices import warn_once
 from memopickle.stores.account import Account
@@ -53,8 +53,14 @@ class Evictor(Account):
         #: How much may be stored before the account is read again, and how far below a limit one call may go.
         self._slack_entries = min(_FEW, self._max_entries // _PART)
         self._slack_bytes = self._max_bytes // _PART
-        self._guard = Guard()  # of everything below
-        self._usage = Usage(root)
+        self._guard = Guard()  # of everything in ``renew``
+        self._tellers: list[Callable[[str], object]] = []
+        self.renew()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Begin with nothing known; also in a forked child, whose parent takes account of what it did itself."""
+        self._usage = Usage(self._root)
         #: What the directory holds, as far as this process knows.
         self._entries = self._bytes = 0
         #: How many changes were made since the account was read, and with how many bytes it is read again. Both begin
@@ -64,9 +70,8 @@ class Evictor(Account):
         #: What is still to be appended to the account, and how many may be: at first none, for short processes.
         self._pending: list[Change] = []
         self._held_back = 0
-        self._lookout = Lookout(root)
+        self._lookout = Lookout(self._root)
         self._candidates = Candidates()
-        self._tellers: list[Callable[[str], object]] = []
         #: The keys of what was evicted and is not told yet.
         self._gone: list[str] = []
 

@@ -696,6 +696,23 @@ def test_a_forked_child_is_not_stuck_and_counts_on(tmp_path):
     assert run(FORKED, tmp_path) == "5\n"
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_does_not_count_what_its_parent_stored_once_more(tmp_path):
+    store = DirectoryStore(tmp_path, max_entries=10_000)
+    store.account.settle()
+    fill(store, range(5))
+    assert store.account._pending
+    child = os.fork()
+    if not child:
+        try:
+            store.account._read()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    store.account._read()
+    assert store.account._usage.total == (5, 500)
+
+
 def test_the_default_cache_is_limited_to_a_gibibyte():
     assert default_cache().store.max_bytes == 1 << 30
 
