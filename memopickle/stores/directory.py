@@ -8,7 +8,6 @@ other files are never removed.
 from __future__ import annotations
 
 import os
-from functools import cached_property
 
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
@@ -37,7 +36,7 @@ _guard = Guard()  # of making an account
 #: How many paths are remembered; each is a few hundred bytes.
 _PLACES = 4096
 #: What ``_set_up`` makes, and a pickled store does without.
-_MADE = ("_limited", "_places", "_writer", "account")
+_MADE = ("_account", "_limited", "_new_writer", "_places")
 
 
 class DirectoryStore(Store):
@@ -84,6 +83,8 @@ class DirectoryStore(Store):
     def _set_up(self) -> None:
         self._places: dict[str, str] = {}
         self._limited = self.max_bytes is not None or self.max_entries is not None
+        self._account: Account | None = None
+        self._new_writer: type[FolderWriter] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name not in _MADE}
@@ -108,12 +109,13 @@ class DirectoryStore(Store):
             ) from error
         check_root(self.path, found)
 
-    @cached_property
+    @property
     def account(self) -> Account:
         """What the directory holds, as far as this store has to know; made when something changes. Internal."""
-        with _guard:  # another thread may have been here before, and what it made is in use
-            found: Account = vars(self).get("account") or vars(self).setdefault("account", self._make_account())
-            return found
+        if self._account is None:
+            with _guard:
+                self._account = self._account or self._make_account()
+        return self._account
 
     def _make_account(self) -> Account:
         if not self._limited:
@@ -232,13 +234,11 @@ class DirectoryStore(Store):
         return removed + self.account.settle()
 
     def writer(self, key: str) -> Writer:
-        return self._writer(self, key)
+        if self._new_writer is None:
+            from memopickle.stores.folder import FolderWriter  # on a miss only
 
-    @cached_property
-    def _writer(self) -> type[FolderWriter]:
-        from memopickle.stores.folder import FolderWriter  # on a miss only
-
-        return FolderWriter
+            self._new_writer = FolderWriter
+        return self._new_writer(self, key)
 
     def lock(self, key: str) -> KeyLock:
         from memopickle.locks import FileKeyLock  # on a miss only
