@@ -509,7 +509,7 @@ def test_23_a_class_that_moved_is_named(tmp_path):
 def test_23_a_module_that_is_gone_is_named(double, good, damaged):
     class Gone(type(PICKLE)):
         def encode(self, value):
-            return b"cmodule_that_is_gone\nThing\n.", []
+            return [b"cmodule_that_is_gone\nThing\n."], []
 
     damaged(signed(double, serializer=Gone()), "module_that_is_gone")
 
