@@ -11,13 +11,15 @@ class Counts:
     No lock guards them: threads of a free-threaded build may lose a count, and nothing else depends on them.
     """
 
-    __slots__ = ("_before", "hits", "misses")
+    __slots__ = ("_before", "computations", "hits", "misses")
 
     def __init__(self) -> None:
         #: Calls that returned a stored result.
         self.hits: int = 0
         #: Calls that ran the function, or raised what another's run raised.
         self.misses: int = 0
+        #: Runs of the function that ended, stored or not.
+        self.computations: int = 0
         self._before = 0, 0
 
     def since_reset(self) -> tuple[int, int]:

@@ -34,7 +34,8 @@ class Encoder:
 
     def encode(self, value: Any) -> tuple[Sequence[Blob], Sequence[memoryview], int]:
         """Return the stream in pieces, the buffers, and the size of the stream; raises what the serializer raises."""
-        found = None if self._at_once is None else self._at_once(value)
+        at_once = self._at_once  # read once: another thread may decide against it at any moment
+        found = None if at_once is None else at_once(value)
         pieces, buffers = self._encode(value) if found is None else found
         size = sum(map(len, pieces))
         is_small = not buffers and size < LARGE

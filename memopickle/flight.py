@@ -41,7 +41,7 @@ class Flight:
     lock: KeyLock = NoLock()
     #: The writer, opened before the value is computed.
     writer: Writer | None = None
-    #: The exception it ended with, for those who joined.
+    #: A twin of the exception it ended with, for those who joined; None where it has none.
     error: Exception | None = None
     #: Whether the function raised and an expired value was used instead.
     failed: bool = False
@@ -91,9 +91,10 @@ class Flight:
 
     def end(self, error: Exception | None = None) -> None:
         """Let go of everything and wake those who joined."""
-        self.error = error
         try:
             self._let_go()
+            # A twin: the error itself would lead, by its traceback, back to here, and keep the arguments alive.
+            self.error = None if error is None else twin(error)
         finally:
             # In this order: near the end of the stack there is room for the first, as there was to join, if not for
             # the second.

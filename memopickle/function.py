@@ -62,6 +62,7 @@ class CachedFunction(Generic[P, R]):
     _opened: Memo | None = None
     #: The same, once a call found that caching is not disabled.
     _memo: Memo | None = None
+    _is_quick: bool = False  # whether this is the class of one function only, with its quick call
 
     def __init__(self, function: Callable[P, R], options: Options, cache: CacheSource) -> None:
         #: staticmethod or classmethod where one of them was under the decorator.
@@ -207,13 +208,14 @@ class CachedFunction(Generic[P, R]):
         if call is None or type(self) is not plain:
             return
         # Python looks for __call__ in the class only: the one way that has no second call in it.
-        own = {"__slots__": (), "__module__": plain.__module__, "__call__": staticmethod(call)}
+        own = {"__slots__": (), "__module__": plain.__module__, "_is_quick": True, "__call__": staticmethod(call)}
         self.__class__ = type(plain.__name__, (plain,), own)
         if self._memo is not memo:  # unbound in this moment: the quick call would go on with the old cache
             self._be_plain()
 
     def _be_plain(self) -> None:
-        self.__class__ = self._plain_class()
+        if self._is_quick:
+            self.__class__ = self._plain_class()
 
     @staticmethod
     def _plain_class() -> Any:

@@ -36,12 +36,12 @@ class Keeper:
         self._explainer: Explainer | None = None
         self._code = context.freshness.code or bytes(CODE_SIZE)
         self._trouble = context.trouble
-        self._writer = context.cache.store.writer
+        self._store = context.cache.store
 
     def open(self, key: str) -> Writer | None:
         """Return the writer for a key, to be opened before its value is computed; None if there can't be one."""
         try:
-            return undisturbed(self._writer, key)
+            return undisturbed(self._store.writer, key)
         except Exception as error:  # noqa: BLE001  whatever a store does, the function's result reaches the caller
             self._failed(key, error)
             return None

@@ -34,8 +34,9 @@ class Listener:
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
+        if isinstance(event, Raised):
+            self._tally.raised()
         if isinstance(event, NotStored | Raised):
-            self._tally.ended(raised=isinstance(event, Raised))
             self._book.flush_if_due()
         self._pass_on(event)
 

@@ -30,8 +30,9 @@ def with_arrays(reductions: Reductions) -> Reductions:
     ndarray = getattr(numpy, "ndarray", None)  # missing while another thread is importing it
     if ndarray is None:
         return reductions
-    made = {**reductions, ndarray: _reduce}
-    _last = dict(reductions), made
+    known = dict(reductions)  # another thread may add to them before the next line
+    made = {**known, ndarray: _reduce}
+    _last = known, made
     return made
 
 

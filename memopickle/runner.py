@@ -136,5 +136,6 @@ class Runner(Steps):
         except Exception as error:
             self._keep_failure(flight, call, error, stopwatch() - began)
             raise
+        self._counts.computations += 1
         self._keeper.keep(flight, call, value, stopwatch() - began)
         return value

@@ -76,6 +76,7 @@ class Steps:
 
     def _keep_failure(self, flight: Flight, call: Call, error: Exception, cost: int) -> None:
         """Tell that the function raised, and store the exception where that is worth it."""
+        self._counts.computations += 1
         self._listener.tell(Raised(self._name, call.key, type(error).__name__))
         # A value that may still be used is worth more than a failure to compute it anew.
         if isinstance(error, self._exceptions) and (flight.by_hand or not self._lookup.is_of_use(call.key)):

@@ -92,7 +92,7 @@ class Tally:
         self.name = name
         self._memo = ref(memo)
         self._counts: Counts = memo.counts
-        self._hits = self._misses = 0  # of the counts, those that were taken
+        self._taken = 0, 0, 0  # of the counts
         self._sums = Sums()
 
     @property
@@ -106,28 +106,26 @@ class Tally:
             self._sums.missed(reason)
 
     def stored(self, size: int, cost: int) -> None:
-        """Count a result of so many bytes, which took so many nanoseconds to compute; 0 if it was given by hand."""
+        """Count a result of so many bytes, which took so many nanoseconds to compute."""
         with self._guard:
             sums = self._sums
             sums.touch()
             sums.stores += 1
             sums.bytes += size
-            sums.computations += cost > 0
             sums.nanoseconds += cost
 
-    def ended(self, raised: bool) -> None:
-        """Count a computation of which nothing was stored."""
+    def raised(self) -> None:
+        """Count a computation that raised."""
         with self._guard:
             self._sums.touch()
-            self._sums.computations += 1
-            self._sums.errors += raised
+            self._sums.errors += 1
 
     def take(self) -> Sums:
         """Return what happened since the last time."""
         sums, self._sums = self._sums, Sums()
-        hits, misses = self._counts.hits, self._counts.misses
-        sums.hits, sums.misses = hits - self._hits, misses - self._misses
-        self._hits, self._misses = hits, misses
+        before = self._taken
+        self._taken = hits, misses, computations = self._counts.hits, self._counts.misses, self._counts.computations
+        sums.hits, sums.misses, sums.computations = hits - before[0], misses - before[1], computations - before[2]
         if sums.hits or sums.misses or sums.reasons:
             sums.touch()
         return sums

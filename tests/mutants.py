@@ -633,7 +633,7 @@ MUTANTS = [
     Mutant(
         "an entry that was hit since it was looked at is not evicted",
         "stores/eviction.py",
-        "if last_used(os.lstat(path)) != used:",
+        "if last_used(found) != used or found.st_size != size:",
         "if False:",
         LIMITS + "a_hit_after_the_entry_was_looked_at_saves_it_too",
     ),

@@ -78,6 +78,26 @@ def test_after_a_result_that_is_large_or_an_array_none_is_pickled_in_one_call(ca
     assert len(calls) == 1
 
 
+class Refused(Encoder):
+    """Another thread decides against pickling in one call as soon as this one has seen that it may."""
+
+    @property
+    def _at_once(self):
+        seen, self.__dict__["seen"] = self.__dict__.get("seen"), None
+        return seen
+
+    @_at_once.setter
+    def _at_once(self, value):
+        self.__dict__["seen"] = value
+
+
+def test_a_decision_of_another_thread_in_between_costs_no_result(calls):
+    encoder = Refused(PICKLE)
+    for _ in range(2):
+        assert encoder.encode(SMALL)[0] == PICKLE.encode(SMALL)[0]
+    assert calls == [SMALL]
+
+
 def test_with_a_list_of_what_is_allowed_it_is_asked_each_time():
     encoder = Encoder(PickleSerializer(allowed=[]))
     encoder.encode(SMALL)

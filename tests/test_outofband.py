@@ -7,7 +7,7 @@ from helpers.needed import need
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memopickle.outofband import is_plain
+from memopickle.outofband import is_plain, with_arrays
 from memopickle.serializers import PICKLE
 
 numpy = need("numpy")
@@ -104,3 +104,19 @@ def test_a_reduction_that_the_user_registered_applies(monkeypatch):
 
     monkeypatch.setitem(copyreg.dispatch_table, complex, lambda one: (str, ("registered",)))
     assert again([1j, numpy.zeros(3)])[0] == "registered"
+
+
+class Growing(dict):
+    """A table of reductions to which another thread adds one right after it was read for the first time."""
+
+    def keys(self):
+        yield from list(super().keys())
+        self[complex] = str
+
+    __iter__ = keys
+
+
+def test_a_reduction_that_is_registered_meanwhile_applies_from_the_next_result_on():
+    table = Growing()
+    with_arrays(table)
+    assert complex in with_arrays(table)

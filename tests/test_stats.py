@@ -1,5 +1,6 @@
 """Statistics: what is counted, and that it survives processes, forks, kills and damage."""
 
+import asyncio
 import multiprocessing
 import os
 import subprocess
@@ -91,6 +92,44 @@ class TestWhatIsCounted:
         cache.cached(halve).cache_set(3.0, 1)
         row = only(cache)
         assert (row.computations, row.stores, row.misses) == (0, 1, 0)
+
+    def test_an_exception_that_is_stored_is_one_computation(self, fresh):
+        cache = fresh()
+        function = cache.cached(halve, exceptions=ZeroDivisionError)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                function(0)
+        row = only(cache)
+        assert (row.computations, row.errors, row.stores, row.hits) == (1, 1, 1, 2)
+
+    def test_a_value_of_an_older_version_is_no_computation(self, fresh):
+        cache = fresh()
+        cache.cached(halve, version=1)(2)
+        cache.cached(halve, version=2, migrate={1: lambda value: value})(2)
+        row = only(cache)
+        assert (row.computations, row.stores) == (1, 2)
+
+    def test_a_result_that_is_not_stored_is_one_computation(self, fresh):
+        cache = fresh()
+        cache.cached(halve, store_if=lambda value: False)(2)
+        row = only(cache)
+        assert (row.computations, row.stores) == (1, 0)
+
+    def test_what_tasks_compute_is_counted(self, fresh):
+        cache = fresh()
+
+        @cache.cached(exceptions=ZeroDivisionError)
+        async def inverse(number):
+            return 1 / number
+
+        async def main():
+            await inverse(1), await inverse(1)
+            with pytest.raises(ZeroDivisionError):
+                await inverse(0)
+
+        asyncio.run(main())
+        row = only(cache)
+        assert (row.computations, row.errors, row.stores, row.hits) == (2, 1, 2, 1)
 
     def test_first_and_last_use(self, fresh):
         cache = fresh()

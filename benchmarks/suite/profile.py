@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memopickle import Cache, MemoryStore, files, keys, signing
+from suite import floors
 from suite.disk import record
 from suite.memory import double
 from suite.report import duration
@@ -31,8 +32,8 @@ __all__ = ["PROFILES"]
 
 ARGUMENT = 12345
 WIDTH = 28
-#: Functions that the profile of a miss tells.
-LINES = 30
+#: Functions that the profile of a miss tells, and calls of which the shares are told.
+LINES, SHARED = 30, 10_000
 
 
 class Step(NamedTuple):
@@ -130,7 +131,7 @@ def _key_steps(memo: Any) -> tuple[Step, ...]:
     scope = {"bind": bind, "key": key, "encode": keys.encode, "number": ARGUMENT, "values": (ARGUMENT,)}
     scope |= {"state": getattr(call_keys, "_state", None), "encoded": keys.encode((ARGUMENT,))}
     encode = Step("encode", "encode(values)", scope)
-    hashed = Step("hash", "state.copy().update(encoded).hexdigest()", scope)
+    hashed = Step("hash", "state.copy().update(encoded).digest().hex()", scope)
     return Step("bind", "bind(number)", scope), Step("key", "key(values)", scope, (encode, hashed))
 
 
@@ -193,4 +194,31 @@ def miss(setting: Setting) -> Iterator[str]:
         yield f"{place[: WIDTH * 2]:{WIDTH * 2}} {each}"
 
 
-PROFILES: dict[str, tuple[Callable[[Setting], Iterator[str]], ...]] = {"hit": (disk_hit, memory_hit), "miss": (miss,)}
+def shares(setting: Setting) -> Iterator[str]:
+    """A miss that stores, and its floor: the time of the processor, and how much of that the system's calls take."""
+    try:
+        from resource import RUSAGE_THREAD, getrusage  # on Linux only
+    except ImportError:
+        yield "what is Python's and what the system's is told on Linux only"
+        return
+    calls = max(10, SHARED // setting.smaller)
+    write = floors.writer(setting.folder(), "blake3")
+    contenders: dict[str, Callable[[int], object]] = {"floor": lambda number: write(str(number), record(number))}
+    for flight in (False, True):
+        contenders[f"single_flight={flight}"] = disk_cache(setting.folder()).cached(record, single_flight=flight)
+    yield f"{'a miss + store':{WIDTH}} {'in all':>8} {'Python':>8} {'system':>8}"
+    for name, call in contenders.items():
+        for number in range(calls):
+            call(number)
+        before = getrusage(RUSAGE_THREAD)
+        for number in range(calls, 2 * calls):
+            call(number)
+        after = getrusage(RUSAGE_THREAD)
+        own, system = ((there - here) / calls * 1e9 for here, there in zip(before[:2], after[:2], strict=True))
+        yield f"{name:{WIDTH}} {duration(own + system):>8} {duration(own):>8} {duration(system):>8}"
+
+
+PROFILES: dict[str, tuple[Callable[[Setting], Iterator[str]], ...]] = {
+    "hit": (disk_hit, memory_hit),
+    "miss": (shares, miss),
+}

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from memopickle.aio import loops, workers
-from memopickle.flight import SLICE, Flight, twin
+from memopickle.flight import SLICE, Flight
 from memopickle.locks import NoLock, real_clock
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class TaskFlight(Flight):
 
     def end(self, error: Exception | None = None) -> None:
         if self._ending.acquire(blocking=False):
-            # A twin: the error itself would lead, by its traceback, back to here, and keep the arguments alive.
-            super().end(None if error is None else twin(error))
+            super().end(error)
 
     def is_led(self) -> bool:
         """Tell whether its task can go on: it can't in a loop that was stopped, or never ran to its end."""

@@ -235,6 +235,7 @@ class AsyncRunner(Steps):
         return value
 
     def _succeeded(self, flight: TaskFlight, call: Call, value: Any, cost: int) -> None:
+        self._counts.computations += 1
         self._keeper.keep(flight, call, value, cost)
         flight.end()
 

@@ -10,7 +10,7 @@ from memopickle.stores.usage import Usage, append, has_usage
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from memopickle.stores.usage import Change
 
@@ -54,21 +54,25 @@ class Account:
         if before is not None:
             self._note([(int(path[_SHARD], 16), -before[0], -before[1], False)])
 
-    def cleared(self, counts: Mapping[str, int]) -> None:
-        """Take account of so many entries removed from each shard, taking them to be of average size."""
+    def cleared(self, counts: Mapping[str, int], folders: Sequence[str]) -> None:
+        """Take account of so many entries removed from each shard, which are in these folders set aside."""
         if not self._is_kept():
             return
+        from memopickle.stores.look import size_of  # where something is cleared
+
         with suppress(OSError):
             usage = Usage(self._root)
             usage.update(make=False)
             while usage.behind:
                 usage.update(make=False)
-            known = ((int(shard, 16), count, usage.cell(int(shard, 16))) for shard, count in counts.items())
-            self._note([
-                (slice_, -count, -(cell[1] * min(count, cell[0]) // cell[0]), False)
-                for slice_, count, cell in known
-                if count and cell and cell[0] > 0
-            ])  # fmt: skip
+            changes: list[Change] = []
+            for shard, count in counts.items():
+                entries, size = usage.cell(int(shard, 16)) or (0, 0)
+                if count < entries:  # others remain, which may be of other sizes
+                    size = sum(size_of(f"{folder}/{shard}") for folder in folders)
+                if count and entries > 0:
+                    changes.append((int(shard, 16), -count, -size, False))
+            self._note(changes)
 
     def on_eviction(self, tell: Callable[[str], object]) -> None:
         """Have ``tell`` called with the key of what is evicted."""

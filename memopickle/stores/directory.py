@@ -215,7 +215,7 @@ class DirectoryStore(Store):
             if found := set_aside(self.path, folder.path):
                 aside.append(found[0])
                 counts += found[1]
-        self.account.cleared(counts)
+        self.account.cleared(counts, aside)
         remove_aside(aside, counts.total())
         return counts.total()
 

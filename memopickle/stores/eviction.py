@@ -5,7 +5,10 @@ docs/explanation/eviction.md says how, how exactly the limits hold, and what oth
 
 from __future__ import annotations
 
+import atexit
 import os
+from _weakrefset import WeakSet  # as weakref has it, with much else
+from contextlib import suppress
 
 from memopickle import logs
 from memopickle.errors import StoreError
@@ -21,7 +24,7 @@ from memopickle.stores.usage import SLICES, Usage, append
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from memopickle.stores.look import Candidate
     from memopickle.stores.usage import Change
@@ -41,6 +44,9 @@ _TRIES = 2048
 _PATIENCE = 0.01
 #: One in so many stores looks, though nothing is to be evicted, to correct the account.
 _SELDOM = 1024
+#: Where function, shard and name are in the path of an entry.
+_FUNCTION, _SHARD, _NAME = slice(-123, -83), slice(-82, -80), slice(-79, None)
+_live: WeakSet[Evictor] = WeakSet()
 
 
 class Evictor(Account):
@@ -57,6 +63,11 @@ class Evictor(Account):
         self._tellers: list[Callable[[str], object]] = []
         self.renew()
         renew_in_child(self)
+        _live.add(self)
+
+    def __del__(self) -> None:
+        if self._pending:  # nothing is left when the interpreter ends, of which parts may be gone by now
+            self.flush()
 
     def renew(self) -> None:
         """Begin with nothing known; also in a forked child, whose parent takes account of what it did itself."""
@@ -72,7 +83,7 @@ class Evictor(Account):
         self._held_back = 0
         self._lookout = Lookout(self._root)
         self._candidates = Candidates()
-        #: The keys of what was evicted and is not told yet.
+        #: The paths of what was evicted and is not told yet.
         self._gone: list[str] = []
 
     def on_eviction(self, tell: Callable[[str], object]) -> None:
@@ -84,6 +95,15 @@ class Evictor(Account):
                 f"the entry has more than max_bytes={self._max_bytes} bytes; raise that limit to store it", place
             )
 
+    def cleared(self, counts: Mapping[str, int], folders: Sequence[str]) -> None:
+        self.flush()  # what was just stored is of that too
+        super().cleared(counts, folders)
+
+    def flush(self) -> None:
+        """Append to the account what is still to be; when this process ends, it would be lost."""
+        with self._guard, suppress(OSError):
+            self._flush()
+
     def settle(self) -> int:
         removed = slices = idle = 0
         try:
@@ -94,6 +114,7 @@ class Evictor(Account):
             while idle < SLICES and (evicted := self._work_off()) is not None:
                 removed += evicted
                 idle = 0 if evicted else idle + 1
+                self._tell()
         except OSError as error:
             self._complain(error)
         self._tell()
@@ -177,7 +198,7 @@ class Evictor(Account):
         try:
             removed = self._evict_excess(least, until)
             if not (self._is_over() or self._usage.behind):
-                removed += self._evict_ahead(min(_FEW, _MOST - removed), until)
+                removed += self._evict_ahead(min(self._slack_entries, _MOST - removed), until)
             return removed
         finally:
             self._flush()
@@ -196,7 +217,7 @@ class Evictor(Account):
             if candidate := self._candidates.pop():
                 if self._evict(candidate):
                     removed, freed = removed + 1, freed + candidate[2]
-            elif slices < SLICES and (not slices or real_clock() < until):
+            elif slices <= SLICES and (not slices or real_clock() < until):  # the first may have been begun before
                 slices += self._look()
             else:
                 break
@@ -205,9 +226,10 @@ class Evictor(Account):
     def _evict_ahead(self, most: int, until: float) -> int:
         """Evict some of those that are next, unless they are large, or it takes long, or a look would be needed."""
         entries, size = self._max_entries - self._slack_entries, self._max_bytes - self._slack_bytes
+        least = self._bytes - self._slack_bytes  # also where it is the entries that are too many
         removed = 0
         for _ in range(most):
-            if (self._entries <= entries and self._bytes <= size) or real_clock() > until:
+            if (self._entries <= entries and self._bytes <= size) or self._bytes <= least or real_clock() > until:
                 break
             candidate = self._candidates.pop(self._slack_bytes)
             if candidate is None:
@@ -219,29 +241,31 @@ class Evictor(Account):
         _, used, size, slice_, folder, name = candidate
         path = f"{folder}/{name}"
         try:
-            if last_used(os.lstat(path)) != used:
+            found = os.lstat(path)
+            if last_used(found) != used or found.st_size != size:
                 return False  # a hit, or a newer value, since it was looked at
         except FileNotFoundError:
             return False
         if not remove_own_file(path):
             return False
-        logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")
         self._pending.append((slice_, -1, -size, False))
         self._entries -= 1
         self._bytes -= size
-        if self._tellers:
-            function, shard = folder.rsplit("/", 2)[-2:]
-            self._gone.append(f"{function}/{shard}{name}")
+        self._gone.append(path)
         return True
 
     def _tell(self) -> None:
-        if not self._tellers:
-            return
+        """Tell what was evicted, without the guard: hooks and log handlers may wait for another thread that stores."""
         with self._guard:
             gone, self._gone = self._gone, []
-        for key in gone:
-            for tell in self._tellers:
-                tell(key)
+        for path in gone:
+            self._tell_of(path)
+
+    def _tell_of(self, path: str) -> None:
+        logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")
+        key = f"{path[_FUNCTION]}/{path[_SHARD]}{path[_NAME]}"
+        for tell in self._tellers:
+            tell(key)
 
     def _complain(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):  # or else the cache directory was deleted
@@ -250,3 +274,11 @@ class Evictor(Account):
                 f"could not keep the cache directory {self._root} within its limits "
                 f"({error.strerror or error}: {error.filename}); it may grow beyond them",
             )
+
+
+def _flush_all() -> None:
+    for evictor in list(_live):
+        evictor.flush()
+
+
+atexit.register(_flush_all)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from memopickle.stores.usage import Change, Usage
 
-__all__ = ["Candidate", "Lookout", "Sight"]
+__all__ = ["Candidate", "Lookout", "Sight", "size_of"]
 
 #: Nanoseconds by which a file may be from the future.
 _SKEW = 300 * 10**9
@@ -168,6 +168,11 @@ class _Slice:
             entries += now[0] - self._known[0]
             size += now[1] - self._known[1]
         return None if now == (entries, size) else (self._number, entries, size, True)
+
+
+def size_of(folder: str) -> int:
+    """Return how many bytes the entries in a folder have. Raises OSError."""
+    return _add_entries(0, folder, _entry_names(folder), 0, [])[0]
 
 
 def _entry_names(folder: str) -> list[str]:

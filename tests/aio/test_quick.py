@@ -427,3 +427,15 @@ def test_configuring_the_default_cache_anew_ends_the_quick_way(tmp_path):
         assert list((tmp_path / "b").glob("*/*/*"))
 
     run(main)
+
+
+def test_configuring_the_default_cache_anew_leaves_a_subclass_what_it_is(tmp_path):
+    async def main():
+        memopickle.configure(DirectoryStore(tmp_path / "a"))
+        f = memopickle.cached(_double)
+        f.__class__ = PlainWay
+        await f(1)
+        memopickle.configure(DirectoryStore(tmp_path / "b"))
+        assert type(f) is PlainWay
+
+    run(main)

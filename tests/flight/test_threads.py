@@ -1,9 +1,11 @@
 """Single flight between the threads of one process."""
 
+import gc
 import inspect
 import os
 import sys
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -70,6 +72,27 @@ def test_an_exception_that_cannot_be_copied_makes_those_who_waited_compute(cache
         slow.gate.set()
         assert {type(future.exception(PATIENCE)) for future in [leader, *joined]} == {CannotBeCopied}
     assert slow.calls == [1, 1, 1]
+
+
+def test_arguments_are_not_kept_alive_by_an_exception(cache):
+    class Argument:
+        def __reduce__(self):
+            return str, ("argument",)
+
+    @cache.cached
+    def fail(argument):
+        raise ValueError
+
+    argument = Argument()
+    gone = weakref.ref(argument)
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match=r"^$"):
+            fail(argument)
+        del argument
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_those_who_waited_compute_at_once_when_the_result_could_not_be_stored(cache):

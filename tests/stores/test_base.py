@@ -34,6 +34,15 @@ def test_four_methods_make_a_store_that_caches(tmp_path, secret):
     assert not double.function.cache_contains(3)
 
 
+def test_a_store_may_have_other_writers_from_some_moment_on(tmp_path, secret):
+    store = PlainStore(tmp_path)
+    double = Counted(Cache(store, secret=secret))
+    double(3)
+    opened, store.writer = [], lambda key: opened.append(key) or PlainStore.writer(store, key)
+    double(4)
+    assert opened == [double.function.cache_key(4)]
+
+
 @pytest.mark.parametrize("missing", ["get", "set", "delete", "keys"])
 def test_each_of_the_four_methods_is_needed(missing):
     methods = {name: (lambda self, *arguments: None) for name in {"get", "set", "delete", "keys"} - {missing}}

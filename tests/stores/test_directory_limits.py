@@ -1,10 +1,12 @@
 """DirectoryStore within limits: what is evicted, when, and what it costs others."""
 
+import logging
 import os
 import pickle
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -129,6 +131,29 @@ def test_a_large_entry_is_not_evicted_ahead(tmp_path):
     assert numbers_held(store, range(15)) == list(range(5, 15))
 
 
+def evicted_of_many(store, numbers, size):
+    """Store one entry more and count those of the numbers, the oldest first, that go for it."""
+    for number in numbers:
+        age(store, number, (2000 - number) * HOUR)
+    fill(store, [2000], size)
+    return len(numbers) - len(numbers_held(store, numbers))
+
+
+def test_of_two_limits_max_bytes_bounds_what_is_evicted_ahead_for_max_entries(tmp_path, monkeypatch):
+    monkeypatch.setattr(look, "_WHOLE", 4096)
+    store = DirectoryStore(tmp_path, max_entries=1024, max_bytes=256_000)
+    fill(store, range(20), size=990)
+    fill(store, range(20, 1024), size=1)
+    assert evicted_of_many(store, range(1024), size=1) == 1 + 2
+
+
+def test_of_two_limits_max_entries_bounds_what_is_evicted_ahead_for_max_bytes(tmp_path):
+    store = DirectoryStore(tmp_path, max_entries=255, max_bytes=25_600)
+    fill(store, range(60), size=10)
+    fill(store, range(60, 250), size=131)
+    assert evicted_of_many(store, range(250), size=131) == 3
+
+
 def test_one_call_evicts_256_entries_at_most_those_ahead_included(tmp_path):
     counting = DirectoryStore(tmp_path, max_entries=1000)
     fill(counting, range(900), size=1)
@@ -162,6 +187,26 @@ def test_what_is_removed_makes_room(tmp_path, how):
     age(store, 0, 10)
     fill(store, [4])
     assert numbers_held(store, range(5)) == [0, 1, 2, 4]
+
+
+def test_what_was_just_stored_is_counted_when_it_is_cleared(tmp_path):
+    store = DirectoryStore(tmp_path, max_entries=10_000)
+    store.account.settle()
+    fill(store, range(5))
+    assert store.account._pending
+    store.clear()
+    store.account._read()
+    assert store.account._usage.total == (0, 0)
+
+
+def test_a_clear_is_counted_with_the_sizes_of_what_it_clears(tmp_path):
+    store = DirectoryStore(tmp_path, max_bytes=50_000)
+    for number in range(40):
+        fill(store, [number], size=1000, function="large")
+        fill(store, [number], size=1, function="small")
+    store.clear(key(0, "small")[:40])
+    store.account._read()
+    assert store.account._usage.total == (40, 40_000)
 
 
 # -- which ------------------------------------------------------------------------------------------------------------
@@ -198,6 +243,19 @@ def test_a_hit_after_the_entry_was_looked_at_saves_it_too(tmp_path):
     store.get(key(2))
     fill(store, [6])
     assert numbers_held(store, range(7)) == [2, 4, 5, 6]
+
+
+def test_an_entry_replaced_at_the_time_of_the_one_that_was_looked_at_is_passed_by(tmp_path):
+    store = DirectoryStore(tmp_path, max_entries=4)
+    fill(store, range(4))
+    for number, hours in enumerate([5, 4, 3, 2]):
+        age(store, number, hours * HOUR)
+    fill(store, [4])  # looks at all, evicts 0, and remembers 1 as the next
+    before = os.stat(store.place(key(1)))
+    fill(store, [1], size=50)
+    os.utime(store.place(key(1)), ns=(before.st_atime_ns, before.st_mtime_ns))
+    fill(store, [5])
+    assert numbers_held(store, range(6)) == [1, 3, 4, 5]
 
 
 def test_the_entries_of_a_function_that_nobody_calls_go_first(tmp_path):
@@ -367,6 +425,16 @@ def test_a_step_that_fails_is_told_and_the_next_goes_on_elsewhere(tmp_path, smal
     assert len(caplog.messages) == 1
 
 
+def test_what_comes_to_a_slice_that_is_being_looked_at_is_found_when_nothing_else_is_there(tmp_path):
+    store = DirectoryStore(tmp_path, max_entries=0)
+    store.account.settle()
+    lookout, slice_ = store.account._lookout, int(key(1)[41:43], 16)
+    lookout._begun = look._Slice(slice_, iter([]), (0, 0))  # all its folders were listed
+    lookout._next = (lookout._order.index(slice_) + 1) % usage.SLICES
+    fill(store, [1])
+    assert held(store) == 0
+
+
 def raise_next(failures):
     if failures:
         raise failures.pop()
@@ -454,6 +522,30 @@ def test_little_of_what_a_process_stores_is_unknown_to_others_when_it_ends(tmp_p
         known.append(other.account._entries)
     assert all(stored - known < 4 for stored, known in enumerate(known, 1))
     assert known[0] == 1
+
+
+ENDS = """
+import sys
+from memopickle import DirectoryStore
+from memopickle.testing import store_key
+
+store = DirectoryStore(sys.argv[1], max_entries=10_000)
+for number in range(5):
+    store.set(store_key(str(number)), [b"x"], None)
+assert store.account._pending
+"""
+
+
+@pytest.mark.parametrize("how", ["process", "store"])
+def test_what_a_process_or_a_store_did_not_append_yet_is_appended_at_its_end(tmp_path, how):
+    other = DirectoryStore(tmp_path, max_entries=10_000)
+    other.account.settle()
+    if how == "process":
+        run(ENDS + "sys.modules['kept for ever'] = store", tmp_path)
+    else:
+        fill(DirectoryStore(tmp_path, max_entries=10_000), range(5))
+    other.account._read()
+    assert other.account._usage.total[0] == 5
 
 
 def test_one_that_has_no_limit_tells_those_who_have_one(tmp_path):
@@ -758,3 +850,27 @@ def test_what_is_evicted_is_told_with_its_function(tmp_path, events):
     gone = {f.cache_key(x) for x in range(5) if not f.cache_contains(x)}
     assert {event.key for event in told} == gone
     assert gone
+
+
+def test_a_log_handler_may_wait_for_another_thread_that_changes_the_store(tmp_path, caplog):
+    store = DirectoryStore(tmp_path, max_entries=3)
+    waited = []
+
+    class Handler(logging.Handler):
+        def emit(self, record):
+            if not waited:
+                thread = threading.Thread(target=store.delete, args=(key(3),), daemon=True)
+                waited.append(thread)
+                thread.start()
+                thread.join(10)
+                waited.append(thread.is_alive())
+
+    handler = Handler()
+    logger = logging.getLogger("memopickle")
+    logger.addHandler(handler)
+    try:
+        with caplog.at_level(logging.DEBUG, "memopickle"):
+            fill(store, range(4))
+    finally:
+        logger.removeHandler(handler)
+    assert waited[1:] == [False]
