@@ -49,6 +49,8 @@ def _pick_clocks() -> tuple[Callable[[], float], Callable[[], int]]:
 
 
 #: In seconds, and in nanoseconds.
+real_clock: Callable[[], float]
+stopwatch: Callable[[], int]
 real_clock, stopwatch = _pick_clocks()
 
 
