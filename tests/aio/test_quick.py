@@ -132,7 +132,7 @@ STEPS = st.lists(
 @pytest.mark.parametrize("options", [{}, {"ttl": 10}, {"ttl": 0}, {"ttl": 10, "stale_if_error": 10}], ids=repr)
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_is_done_both_ways_agree(kind, options, tmp_path_factory):
-    @settings(max_examples=50)
+    @settings(max_examples=25)
     @given(steps=STEPS)
     def agree(steps):
         folder = tmp_path_factory.mktemp("ways")
