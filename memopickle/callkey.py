@@ -15,7 +15,7 @@ from memopickle.fingerprint import NO_VALUES
 from memopickle.header import FORMAT
 from memopickle.serializers import PICKLE, serializer_name
 from memopickle.signing import frame
-from memopickle.storekey import function_part, variant_part
+from memopickle.storekey import function_part, join, variant_part
 from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class CallKeys:
             for name, value in zip(self._names, values, strict=True):
                 keys.encode(value, name)  # raises again, with the name of the parameter
             raise
-        return f"{self.prefix}/{state.digest().hex()}.{self._variant}"
+        return join(self.prefix, state.digest().hex(), self._variant)
 
     def of_version(self, key: str, version: int) -> str:
         """Return the key that a call had under an older version."""

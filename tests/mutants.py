@@ -319,7 +319,7 @@ MUTANTS = [
     Mutant(
         "True is not 1 among a call's arguments",
         "canonical/bulk.py",
-        "encoding = dumps(value, VERSION)",
+        "return collapse(dumps(value, VERSION))",
         "return collapse(dumps(tuple(int(x) if type(x) is bool else x for x in value), VERSION))",
         GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
     ),
@@ -341,7 +341,7 @@ MUTANTS = [
     Mutant(
         "the sign of zero among a call's arguments",
         "canonical/bulk.py",
-        "encoding = dumps(value, VERSION)",
+        "return collapse(dumps(value, VERSION))",
         "return collapse(dumps(tuple(x + 0 if type(x) is float else x for x in value), VERSION))",
         GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
     ),

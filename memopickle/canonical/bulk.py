@@ -58,8 +58,7 @@ def short_tuple(value: tuple[Any, ...]) -> bytes | None:
     for item in value:
         if type(item) not in _BOUNDED and not (type(item) is str and len(item) <= LONG):
             return _short_mixed(value)
-    encoding = dumps(value, VERSION)
-    return encoding if len(encoding) <= LIMIT else collapse(encoding)
+    return collapse(dumps(value, VERSION))
 
 
 def _short_mixed(value: tuple[Any, ...]) -> bytes | None:

@@ -6,6 +6,7 @@ import os
 import stat
 from contextlib import suppress
 
+from memopickle.stores.layout import shard_of
 from memopickle.stores.usage import Usage, append, has_usage
 from memopickle.typed import TYPE_CHECKING
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from memopickle.stores.usage import Change
 
 __all__ = ["Account"]
-
-#: Where the two digits of its slice are in the path of an entry.
-_SHARD = slice(-82, -80)
 
 
 class Account:
@@ -47,12 +45,12 @@ class Account:
     def stored(self, path: str, size: int, before: tuple[int, int] | None) -> None:
         """Take account of a new entry of ``size`` bytes; ``before`` is what was weighed there."""
         if before is not None:
-            self._note([(int(path[_SHARD], 16), 1 - before[0], size - before[1], False)])
+            self._note([(int(shard_of(path), 16), 1 - before[0], size - before[1], False)])
 
     def removed(self, path: str, before: tuple[int, int] | None) -> None:
         """Take account of a removed entry."""
         if before is not None:
-            self._note([(int(path[_SHARD], 16), -before[0], -before[1], False)])
+            self._note([(int(shard_of(path), 16), -before[0], -before[1], False)])
 
     def cleared(self, counts: Mapping[str, int], folders: Sequence[str]) -> None:
         """Take account of so many entries removed from each shard, which are in these folders set aside."""

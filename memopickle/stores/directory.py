@@ -128,7 +128,7 @@ class DirectoryStore(Store):
 
     def get(self, key: str) -> Blob | None:
         path = self._places.get(key) or self._place(key)
-        try:
+        try:  # as open_entry_file does it, without its call for each hit
             fd = os.open(path, READ_FLAGS)
         except FileNotFoundError:
             return None

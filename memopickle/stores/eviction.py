@@ -19,6 +19,7 @@ from memopickle.notices import warn_once
 from memopickle.stores.account import Account
 from memopickle.stores.candidates import Candidates
 from memopickle.stores.lastuse import last_used
+from memopickle.stores.layout import key_of
 from memopickle.stores.look import Lookout
 from memopickle.stores.usage import SLICES, Usage, append
 from memopickle.typed import TYPE_CHECKING
@@ -44,8 +45,6 @@ _TRIES = 2048
 _PATIENCE = 0.01
 #: One in so many stores looks, though nothing is to be evicted, to correct the account.
 _SELDOM = 1024
-#: Where function, shard and name are in the path of an entry.
-_FUNCTION, _SHARD, _NAME = slice(-123, -83), slice(-82, -80), slice(-79, None)
 _live: WeakSet[Evictor] = WeakSet()
 
 
@@ -263,7 +262,7 @@ class Evictor(Account):
 
     def _tell_of(self, path: str) -> None:
         logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")
-        key = f"{path[_FUNCTION]}/{path[_SHARD]}{path[_NAME]}"
+        key = key_of(path)
         for tell in self._tellers:
             tell(key)
 

@@ -61,8 +61,7 @@ class FolderWriter(Writer):
             if isinstance(error, FileNotFoundError):
                 return False
             raise
-        if before is not None:
-            self._account.stored(self._path, size, before)
+        self._account.stored(self._path, size, before)
         return True
 
     def retract(self) -> None:

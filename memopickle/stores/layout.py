@@ -23,7 +23,9 @@ __all__ = [
     "USAGE_TEMPORARY",
     "are_entries",
     "is_ours",
+    "key_of",
     "own_files",
+    "shard_of",
     "shards",
 ]
 
@@ -55,6 +57,16 @@ def own_files(folder: str, pattern: Pattern[str]) -> Iterator[tuple[str, str]]:
             names = [name for name in names if pattern.fullmatch(name)]
         for name in names:
             yield shard.name, name
+
+
+def shard_of(path: str) -> str:
+    """Return the two digits that name the folder of an entry at a path, with whatever separators."""
+    return path[-82:-80]
+
+
+def key_of(path: str) -> str:
+    """Return the key of an entry at a path, with whatever separators."""
+    return f"{path[-123:-83]}/{shard_of(path)}{path[-79:]}"
 
 
 def are_entries(names: list[str]) -> bool:
