@@ -15,7 +15,7 @@ from memopickle.fingerprint import NO_VALUES
 from memopickle.header import FORMAT
 from memopickle.serializers import PICKLE, serializer_name
 from memopickle.signing import frame
-from memopickle.storekey import function_part, join, variant_part
+from memopickle.storekey import function_part, variant_part
 from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class CallKeys:
         #: The variants of the versions that can be migrated from.
         self._older = {version: _variant(identity, version, serializer) for version in options.migrate}
         self._names = binder.names if options.key is None else ("key",)
-        self._form: str | None = None
+        self._form: bytes | None = None
         self._state = _state(self._names, identity, options.key)
 
     def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -76,7 +76,7 @@ class CallKeys:
             for name, value in zip(self._names, values, strict=True):
                 keys.encode(value, name)  # raises again, with the name of the parameter
             raise
-        return join(self.prefix, state.digest().hex(), self._variant)
+        return f"{self.prefix}/{state.digest().hex()}.{self._variant}"
 
     def of_version(self, key: str, version: int) -> str:
         """Return the key that a call had under an older version."""
@@ -84,24 +84,26 @@ class CallKeys:
 
     def describe(self, values: tuple[Any, ...]) -> Callable[[], bytes]:
         """Return what makes an entry's metadata: readable names, and which argument has which digest, now."""
-        return partial(self._metadata, tuple(map(keys.short_digest, values)))
+        digests = tuple(map(keys.short_digest, values))
+        return partial(self._metadata, digests) if self._form is None else partial(self._form.__mod__, digests)
 
-    def _metadata(self, digests: tuple[str, ...]) -> bytes:
-        return ((self._form or self._make_form()) % digests).encode()
+    def _metadata(self, digests: tuple[bytes, ...]) -> bytes:
+        return self._make_form() % digests
 
-    def _make_form(self) -> str:
+    def _make_form(self) -> bytes:
         # Made once, as all but the digests is the same for every call of the function: JSON's encoder takes longer.
         import json  # on a miss only; and when storing, where a failure (no descriptors left) costs just that
 
         fixed = json.dumps(self._described, separators=(",", ":"))[:-1].replace("%", "%%")
         arguments = [*dict.fromkeys(self._names, "%s").items(), *self._captured.items()]
         written = ",".join(f'{json.dumps(name)}:"{digest}"' for name, digest in arguments)
-        self._form = f'{fixed},"arguments":{{{written}}}}}'
+        self._form = f'{fixed},"arguments":{{{written}}}}}'.encode()
         return self._form
 
     def digests(self, values: tuple[Any, ...]) -> dict[str, str]:
         """Return the short digest of each argument, by parameter, to tell which one differs between two calls."""
-        return dict(zip(self._names, map(keys.short_digest, values), strict=True)) | self._captured
+        digests = [keys.short_digest(value).decode() for value in values]
+        return dict(zip(self._names, digests, strict=True)) | self._captured
 
 
 def _has_key(value: object) -> bool:

@@ -6,12 +6,12 @@ __all__ = ["Counts"]
 
 
 class Counts:
-    """Plain ints, so that a hit costs one increment.
+    """Plain ints, so that a hit costs one increment, and a stored result a few.
 
     No lock guards them: threads of a free-threaded build may lose a count, and nothing else depends on them.
     """
 
-    __slots__ = ("_before", "computations", "hits", "misses")
+    __slots__ = ("_before", "absent", "bytes", "computations", "hits", "misses", "nanoseconds", "stores")
 
     def __init__(self) -> None:
         #: Calls that returned a stored result.
@@ -20,6 +20,12 @@ class Counts:
         self.misses: int = 0
         #: Runs of the function that ended, stored or not.
         self.computations: int = 0
+        #: Look-ups that found nothing at all, which is why most of them miss.
+        self.absent: int = 0
+        #: Results stored, their sizes, and what computing them took.
+        self.stores: int = 0
+        self.bytes: int = 0
+        self.nanoseconds: int = 0
         self._before = 0, 0
 
     def since_reset(self) -> tuple[int, int]:

@@ -72,14 +72,14 @@ class SignedFace:
 
     def __init__(self, store: Store, codec: Codec) -> None:
         self._get = store.get
-        self._codec = codec
+        self.codec: Codec = codec
 
     def read(self, key: str) -> Found | None:
         blob = self._get(key)
-        return None if blob is None else self._codec.decode(key, blob)
+        return None if blob is None else self.codec.decode(key, blob)
 
     def write(self, writer: Writer, key: str, value: Any, facts: Facts) -> int | None:
-        chunks = self._codec.encode(key, value, facts, facts.kind)
+        chunks = self.codec.encode(key, value, facts, facts.kind)
         expires = None if facts.expires == NEVER else facts.expires / SECOND
         return sum(map(len, chunks)) if writer.publish(chunks, expires) else None
 
@@ -99,7 +99,7 @@ class MappedFace(SignedFace):
         if fd is None:
             return None
         try:
-            return self._codec.decode_from(key, self._map(fd))
+            return self.codec.decode_from(key, self._map(fd))
         finally:
             close(fd)
 

@@ -51,8 +51,6 @@ class Flight:
     abandoned: bool = False
     #: Whether it has ended; set under the guard of its owner.
     ended: bool = False
-    #: True once its key was cleared or invalidated: the value must not be left in the store. Read under ``publishing``.
-    dropped: bool = False
     _done: threading.Event | None = None  # made for the first that waits: most flights nobody joins
 
     def __init__(self, key: str, owner: Flights) -> None:
@@ -62,6 +60,8 @@ class Flight:
         self.held: list[Flight] = _held.flights
         #: Held while the value is published: a drop that comes meanwhile waits, and the clear after it removes it.
         self.publishing: RLock = RLock()
+        #: The owner's; still this one in a child that is forked meanwhile, where the owner begins anew.
+        self.flying: dict[RLock, str] = owner.flying
         self._wakes: list[Callable[[], None]] = []  # of the tasks that joined
 
     def wait(self, limit: float | None) -> bool:
@@ -84,10 +84,12 @@ class Flight:
         with suppress(ValueError):
             self._wakes.remove(wake)
 
-    def drop(self) -> None:
-        """Keep the value out of the store from now on."""
-        with self.publishing:
-            self.dropped = True
+    def is_dropped(self) -> bool:
+        """Tell whether its key was cleared or invalidated: its value must not be left in the store.
+
+        To be asked, and acted upon, while holding ``publishing``.
+        """
+        return self.publishing not in self.flying
 
     def end(self, error: Exception | None = None) -> None:
         """Let go of everything and wake those who joined."""
@@ -147,8 +149,10 @@ class Flights:
         What the forking thread itself leads stays noted: a child that asks for the very key its parent is computing
         must compute it, not wait for the parent, which may be waiting for the child.
         """
-        self.guard: threading.Lock = threading.Lock()  # guards the two below, and the end of each flight
-        self._flying: set[Flight] = set()
+        self.guard: threading.Lock = threading.Lock()  # guards the table, and the end of each flight
+        #: The keys of the values that may still be published, each by what is held meanwhile. A drop takes them away.
+        #: No guard: each change is one operation on a dict, which threads may do at once.
+        self.flying: dict[RLock, str] = {}
         self._table: dict[str, Flight] = {}  # those that others may join, by key
 
     def is_mine(self, key: str) -> bool:
@@ -168,7 +172,7 @@ class Flights:
                     return other
                 self._table[flight.key] = flight
                 flight.held.append(flight)
-            self._flying.add(flight)
+            flight.flying[flight.publishing] = flight.key
         return flight
 
     def has(self, flight: Flight) -> bool:
@@ -181,18 +185,19 @@ class Flights:
             flight.ended = True
             if flight in flight.held:
                 flight.held.remove(flight)
-            self._flying.discard(flight)
+            flight.flying.pop(flight.publishing, None)
             if self._table.get(flight.key) is flight:
                 del self._table[flight.key]
 
     def drop(self, prefix: str) -> None:
         """Let no later call join what is under way for these keys, and keep its values out of the store."""
         with self.guard:
-            doomed = [flight for flight in self._flying if flight.key.startswith(prefix)]
-            for flight in doomed:
-                self._table.pop(flight.key, None)
-        for flight in doomed:
-            flight.drop()
+            doomed = {publishing: key for publishing, key in self.flying.copy().items() if key.startswith(prefix)}
+            for key in doomed.values():
+                self._table.pop(key, None)
+        for publishing in doomed:
+            with publishing:
+                self.flying.pop(publishing, None)
 
 
 def longest_wait(limit: float | None) -> float | None:

@@ -14,11 +14,14 @@ __all__ = ["open_directory", "remove_directory", "remove_file", "remove_own_file
 #: Whether names can be relative to an open directory. On Windows a path must do: a folder that is cleared, and made
 #: again, while a value is being computed may receive that value there.
 _HAS_DIR_FD = hasattr(os, "O_DIRECTORY") and {os.open, os.mkdir, os.rename, os.unlink} <= os.supports_dir_fd
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if _HAS_DIR_FD else 0
+# O_PATH, where there is such: enough for names relative to it, and quicker.
+_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if _HAS_DIR_FD else 0
 
 
 def open_directory(path: str) -> tuple[int | None, str]:
     """Open a directory, which must not be a symlink; return its descriptor and what names below it begin with.
+
+    The descriptor is for such names only, not for listing what is there.
 
     Without descriptors of directories they are None and the path.
     """

@@ -41,9 +41,12 @@ class Keeper:
     def open(self, key: str) -> Writer | None:
         """Return the writer for a key, to be opened before its value is computed; None if there can't be one."""
         try:
-            return undisturbed(self._store.writer, key)
+            try:
+                return self._store.writer(key)
+            except (FileNotFoundError, FileExistsError):
+                return undisturbed(self._store.writer, key)
         except Exception as error:  # noqa: BLE001  whatever a store does, the function's result reaches the caller
-            self._failed(key, error)
+            self.failed(key, error)
             return None
 
     def keep(
@@ -59,14 +62,14 @@ class Keeper:
         try:
             facts = self._facts(call, value, cost, raised, created)
             if isinstance(facts, str):
-                self._tell(flight.key, facts)
+                self.refused(flight.key, facts)
                 return
             with flight.publishing:
-                stored = not flight.dropped and self._publish(value, facts, flight, flight.writer)
+                stored = not flight.is_dropped() and self._publish(value, facts, flight, flight.writer)
             if not stored:
-                self._tell(flight.key, flight.writer.refusal)
+                self.refused(flight.key, flight.writer.refusal)
         except Exception as error:  # noqa: BLE001
-            self._failed(flight.key, error if raised else self._explained(error, value))
+            self.failed(flight.key, error if raised else self.explained(error, value))
 
     def _facts(self, call: Call, value: Any, cost: int, raised: bool, created: int | None) -> Facts | str:
         """Return what is signed along, or why the value is not to be stored."""
@@ -107,21 +110,24 @@ class Keeper:
             raise TypeError(f"a {type(error).__name__} comes back from {copier.name} with other arguments")
         return frozen
 
-    def _explained(self, error: Exception, value: Any) -> Exception:
+    def explained(self, error: Exception, value: Any) -> Exception:
+        """Return why a value can't be stored: the error, or one that says which part of the value is at fault."""
         if self._explainer is None:
             from memopickle.culprit import Explainer  # for the results that can't be stored
 
             self._explainer = Explainer(self._serializer)
         return self._explainer.explained(error, value)
 
-    def _failed(self, key: str, error: Exception) -> None:
+    def failed(self, key: str, error: Exception) -> None:
+        """Tell that a value is not stored, as storing it failed."""
         try:
             reason = f"{type(error).__name__}: {error}"
         except Exception:  # noqa: BLE001  an exception of the user's, raised in pickling, that can't say what it is
             reason = f"{type(error).__name__}, which has no text"
             error = RuntimeError(reason)
-        self._tell(key, reason)
+        self.refused(key, reason)
         self._trouble.unwritable(error)
 
-    def _tell(self, key: str, reason: str) -> None:
+    def refused(self, key: str, reason: str) -> None:
+        """Tell that a value is not stored, and why."""
         self._listener.tell(NotStored(self._name, key, reason))

@@ -6,6 +6,8 @@ docs/explanation/keys. Plain short arguments are encoded here; ``memopickle.cano
 
 from __future__ import annotations
 
+from binascii import hexlify
+
 from blake3 import blake3
 
 from memopickle.canonical.bulk import short_tuple
@@ -24,9 +26,10 @@ def digest(value: object, path: str = "") -> bytes:
     return blake3(_DOMAIN + encode(value, path)).digest()
 
 
-def short_digest(value: object) -> str:
+def short_digest(value: object) -> bytes:
     """The first 16 hex digits of the digest: enough to tell apart the arguments of two calls."""
-    return digest(value)[:_SHORT_SIZE].hex()
+    encoding = scalar(value) if type(value) in SCALARS else encode(value)  # each call counts where all calls make it
+    return hexlify(blake3(_DOMAIN + encoding).digest(_SHORT_SIZE))
 
 
 def encode(value: object, path: str = "") -> bytes:

@@ -23,12 +23,13 @@ class Listener:
 
     """
 
-    __slots__ = ("_book", "_emit", "_name", "_tally", "wants_hits")
+    __slots__ = ("_book", "_counts", "_emit", "_name", "_tally", "wants_hits")
 
     def __init__(self, cache: Cache, prefix: str, memo: Memo) -> None:
         self._emit = cache.emit
         self._name = memo.name
         self._book = cache.book
+        self._counts = memo.counts
         self._tally = self._book.open(prefix, memo.name, memo)
         self.wants_hits: bool = self._emit is not None or logs.is_on()
 
@@ -42,13 +43,19 @@ class Listener:
 
     def missed(self, key: str, reason: str) -> None:
         """Tell a Miss, which is made only for those who listen: most of the time nobody does."""
-        self._tally.missed(reason)
+        if reason == "absent":
+            self._counts.absent += 1
+        else:
+            self._tally.missed(reason)
         if self._emit is not None or logs.is_on():
             self._pass_on(Miss(self._name, key, reason))
 
     def stored(self, key: str, size: int, cost: int) -> None:
         """Tell, in the same way, a Stored of so many bytes that took so many nanoseconds to compute."""
-        self._tally.stored(size, cost)
+        counts = self._counts
+        counts.stores += 1
+        counts.bytes += size
+        counts.nanoseconds += cost
         self._book.flush_if_due()
         if self._emit is not None or logs.is_on():
             self._pass_on(Stored(self._name, key, size, cost / 1e9))

@@ -120,7 +120,7 @@ class Memo:
     def _other(self, found: Any, call: Call) -> Any:
         """Return the value of a call where a look found something else."""
         try:
-            runner = self.runner
+            runner = self._runner or self.runner
         except (ImportError, OSError) as error:  # no descriptors left to import what a miss needs
             self.context.trouble.unwritable(error)
             return self._plain(call.args, call.kwargs)

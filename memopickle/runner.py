@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from functools import partial
 
+from memopickle.alone import make_alone
 from memopickle.failures import Failure
 from memopickle.flight import Flight, longest_wait, twin
 from memopickle.locks import real_clock, stopwatch, take
 from memopickle.lookup import MISSING, Overdue
 from memopickle.steps import Call, Steps
-from memopickle.typed import Any  # noqa: TC001  loaded all the same
+from memopickle.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from memopickle.callkey import CallKeys
+    from memopickle.context import Context
+    from memopickle.lookup import Lookup
 
 __all__ = ["Call", "Runner"]
 
@@ -17,8 +25,13 @@ __all__ = ["Call", "Runner"]
 class Runner(Steps):
     """Look up, lock, look up again, compute, store, unlock: for one function, shared by all threads."""
 
-    def missed(self, call: Call) -> Any:
-        """Return the value of a call that missed: another's, or computed and stored."""
+    def __init__(self, function: Callable[..., Any], context: Context, lookup: Lookup, keys: CallKeys) -> None:
+        super().__init__(function, context, lookup, keys)
+        alone = make_alone(function, context, self._keeper)
+        #: Returns the value of a call that missed: another's, or computed and stored.
+        self.missed: Callable[[Call], Any] = self._missed if alone is None else alone.missed
+
+    def _missed(self, call: Call) -> Any:
         return self._fly(call, self._single and not self._flights.is_mine(call.key))
 
     def refresh(self, call: Call) -> Any:

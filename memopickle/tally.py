@@ -16,6 +16,8 @@ __all__ = ["NUMBERS", "Sums", "Tally", "merge"]
 
 #: Of the misses' reasons no more are told apart than this.
 _REASONS = 16
+#: What counts without a guard; all but the last are numbers of Sums.
+_COUNTED = ("hits", "misses", "computations", "stores", "bytes", "nanoseconds", "absent")
 NUMBERS = ("hits", "misses", "computations", "errors", "stores", "bytes", "nanoseconds")
 
 
@@ -92,7 +94,8 @@ class Tally:
         self.name = name
         self._memo = ref(memo)
         self._counts: Counts = memo.counts
-        self._taken = 0, 0, 0  # of the counts
+        #: What was taken of the counts.
+        self._taken: dict[str, int] = dict.fromkeys(_COUNTED, 0)
         self._sums = Sums()
 
     @property
@@ -105,15 +108,6 @@ class Tally:
         with self._guard:
             self._sums.missed(reason)
 
-    def stored(self, size: int, cost: int) -> None:
-        """Count a result of so many bytes, which took so many nanoseconds to compute."""
-        with self._guard:
-            sums = self._sums
-            sums.touch()
-            sums.stores += 1
-            sums.bytes += size
-            sums.nanoseconds += cost
-
     def raised(self) -> None:
         """Count a computation that raised."""
         with self._guard:
@@ -123,11 +117,14 @@ class Tally:
     def take(self) -> Sums:
         """Return what happened since the last time."""
         sums, self._sums = self._sums, Sums()
-        before = self._taken
-        self._taken = hits, misses, computations = self._counts.hits, self._counts.misses, self._counts.computations
-        sums.hits, sums.misses, sums.computations = hits - before[0], misses - before[1], computations - before[2]
-        if sums.hits or sums.misses or sums.reasons:
+        before, self._taken = self._taken, {name: getattr(self._counts, name) for name in _COUNTED}
+        new = {name: count - before[name] for name, count in self._taken.items()}
+        if any(new.values()) or sums.reasons:
             sums.touch()
+        if absent := new.pop("absent"):
+            sums.missed("absent", absent)
+        for name, count in new.items():
+            setattr(sums, name, count)
         return sums
 
 

@@ -319,7 +319,7 @@ MUTANTS = [
     Mutant(
         "True is not 1 among a call's arguments",
         "canonical/bulk.py",
-        "return collapse(dumps(value, VERSION))",
+        "encoding = dumps(value, VERSION)",
         "return collapse(dumps(tuple(int(x) if type(x) is bool else x for x in value), VERSION))",
         GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
     ),
@@ -341,7 +341,7 @@ MUTANTS = [
     Mutant(
         "the sign of zero among a call's arguments",
         "canonical/bulk.py",
-        "return collapse(dumps(value, VERSION))",
+        "encoding = dumps(value, VERSION)",
         "return collapse(dumps(tuple(x + 0 if type(x) is float else x for x in value), VERSION))",
         GUARDS + "equal_values_of_other_types_or_signs_are_other_arguments",
     ),
@@ -483,9 +483,23 @@ MUTANTS = [
     Mutant(
         "a dropped flight does not publish",
         "keeper.py",
-        "stored = not flight.dropped and self._publish(",
+        "stored = not flight.is_dropped() and self._publish(",
         "stored = self._publish(",
         THREADS + "a_value_computed_while_its_key_is_forgotten_is_not_left_in_the_store",
+    ),
+    Mutant(
+        "what is computed alone does not publish once it is dropped",
+        "alone.py",
+        "stored = publishing in flying and writer.publish(",
+        "stored = writer.publish(",
+        "test_alone.py::test_a_value_invalidated_by_another_thread_meanwhile_is_not_stored",
+    ),
+    Mutant(
+        "a function that asks for more does not go the quick way of a miss",
+        "alone.py",
+        "if asks_for_more or freshness.window",
+        "if freshness.window",
+        "test_alone.py::test_a_function_that_asks_for_more_goes_the_plain_way",
     ),
     Mutant(
         "clearing a cache drops its flights",
@@ -647,8 +661,8 @@ MUTANTS = [
     Mutant(
         "an entry larger than the limit is not stored",
         "stores/folder.py",
-        "self._account.check(size, self._path)",
-        "pass",
+        "if size > self._account.largest:",
+        "if False:",
         LIMITS + "what_is_too_large_is_not_written_to_its_end",
     ),
     Mutant(

@@ -214,7 +214,7 @@ def test_who_waited_for_a_computation_that_failed_gets_the_expired_value_too(cac
         threads = [threading.Thread(target=lambda: results.append(f())) for _ in range(4)]
         for thread in threads:
             thread.start()
-        while cache.flights._flying == set():
+        while not cache.flights.flying:
             pass
         source.gate.set()
         for thread in threads:

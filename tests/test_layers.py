@@ -25,7 +25,8 @@ LAYERS = {
     "keys": "canonical canonical.* keys binder code code.* deep deep.* identity fingerprint",
     "options": "optionchecks options projectfile projecttable settings freshness",
     "calls": """
-        flight background lookup keeper steps quick callkey faces tieredface memo runner opening evictions migration
+        flight background lookup keeper steps alone quick callkey faces tieredface memo runner opening evictions
+        migration
         aio.loops aio.turns aio.workers aio.flight aio.reads aio.quick aio.runner aio.memo aio.privateloop aio.store aio
     """,
     "what is stored": "catalog selection stats statsfile figures transfer rotation audit health explain",

@@ -58,7 +58,8 @@ def short_tuple(value: tuple[Any, ...]) -> bytes | None:
     for item in value:
         if type(item) not in _BOUNDED and not (type(item) is str and len(item) <= LONG):
             return _short_mixed(value)
-    return collapse(dumps(value, VERSION))
+    encoding = dumps(value, VERSION)
+    return encoding if len(encoding) <= LIMIT else collapse(encoding)
 
 
 def _short_mixed(value: tuple[Any, ...]) -> bytes | None:

@@ -6,33 +6,42 @@ import os
 import stat
 from contextlib import suppress
 
-from memopickle.stores.layout import shard_of
-from memopickle.stores.usage import Usage, append, has_usage
-from memopickle.typed import TYPE_CHECKING
+from memopickle.errors import StoreError
+from memopickle.folders import remove_file
+from memopickle.stores.layout import USAGE, shard_of
+from memopickle.stores.usage import Usage, append
+from memopickle.typed import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from memopickle.stores.usage import Change
 
-__all__ = ["Account"]
+__all__ = ["ENDLESS", "Account"]
+
+#: No limit.
+ENDLESS = 1 << 62
 
 
 class Account:
     """The usage of a directory, as one store sees it; Evictor is that of a store with a limit.
 
-    Nothing is written where nobody keeps account. No method raises OSError.
+    Nothing is written where nobody keeps account. No method raises OSError, but for ``remove``.
     """
+
+    #: Whether the account is this one's own, and kept in any case.
+    _is_own = False
 
     def __init__(self, root: str) -> None:
         self._root = root
-
-    def check(self, size: int, place: str) -> None:
-        """Raise StoreError for an entry that is too large to be stored."""
+        #: How many bytes an entry may have; see ``refuse``.
+        self.largest: int = ENDLESS
+        #: What is there if anybody keeps account.
+        self._file = f"{root}/{USAGE}"
 
     def weigh(self, path: str) -> tuple[int, int] | None:
         """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
-        if not self._is_kept():
+        if not self._is_own and not os.access(self._file, os.F_OK):
             return None
         if not os.access(path, os.F_OK):  # as a rule, which costs less than the exception
             return 0, 0
@@ -42,19 +51,25 @@ class Account:
             return 0, 0
         return (1, found.st_size) if stat.S_ISREG(found.st_mode) else (0, 0)
 
-    def stored(self, path: str, size: int, before: tuple[int, int] | None) -> None:
-        """Take account of a new entry of ``size`` bytes; ``before`` is what was weighed there."""
-        if before is not None:
-            self._note([(int(shard_of(path), 16), 1 - before[0], size - before[1], False)])
+    def refuse(self, place: str) -> NoReturn:
+        """Raise StoreError for an entry with more bytes than ``largest``."""
+        raise StoreError(f"the entry has more than max_bytes={self.largest} bytes; raise that limit to store it", place)
 
-    def removed(self, path: str, before: tuple[int, int] | None) -> None:
-        """Take account of a removed entry."""
-        if before is not None:
+    def stored(self, path: str, size: int, before: tuple[int, int]) -> None:
+        """Take account of a new entry of ``size`` bytes; ``before`` is what was weighed there."""
+        self._note([(int(shard_of(path), 16), 1 - before[0], size - before[1], False)])
+
+    def remove(self, path: str) -> bool:
+        """Remove an entry, and take account of it; return whether it was there."""
+        before = self.weigh(path)
+        removed = remove_file(path)
+        if removed and before is not None:
             self._note([(int(shard_of(path), 16), -before[0], -before[1], False)])
+        return removed
 
     def cleared(self, counts: Mapping[str, int], folders: Sequence[str]) -> None:
         """Take account of so many entries removed from each shard, which are in these folders set aside."""
-        if not self._is_kept():
+        if not self._is_own and not os.access(self._file, os.F_OK):
             return
         from memopickle.stores.look import size_of  # where something is cleared
 
@@ -78,9 +93,6 @@ class Account:
     def settle(self) -> int:
         """Evict all that is too much; return how many entries went."""
         return 0
-
-    def _is_kept(self) -> bool:
-        return has_usage(self._root)
 
     def _note(self, changes: list[Change]) -> None:
         with suppress(OSError):  # made good when the slice is counted again

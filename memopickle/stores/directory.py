@@ -8,6 +8,7 @@ other files are never removed.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from memopickle.errors import BadEntryError, ConfigurationError, StoreError
 from memopickle.expiry import result_ttl
@@ -84,7 +85,7 @@ class DirectoryStore(Store):
         self._places: dict[str, str] = {}
         self._limited = self.max_bytes is not None or self.max_entries is not None
         self._account: Account | None = None
-        self._new_writer: type[FolderWriter] | None = None
+        self._new_writer: Callable[[DirectoryStore, str, str], FolderWriter] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if name not in _MADE}
@@ -237,8 +238,8 @@ class DirectoryStore(Store):
         if self._new_writer is None:
             from memopickle.stores.folder import FolderWriter  # on a miss only
 
-            self._new_writer = FolderWriter
-        return self._new_writer(self, key)
+            self._new_writer = partial(FolderWriter, self.account)
+        return self._new_writer(self, key, self._places.get(key) or self._place(key))
 
     def lock(self, key: str) -> KeyLock:
         from memopickle.locks import FileKeyLock  # on a miss only
@@ -246,8 +247,7 @@ class DirectoryStore(Store):
         return FileKeyLock(f"{self.place(key)}.lock", self.make_folder)
 
     def place(self, key: str) -> str:
-        found = self._places.get(key)
-        return self._place(key) if found is None else found
+        return self._places.get(key) or self._place(key)
 
     def _place(self, key: str) -> str:
         if not is_key(key):
@@ -281,11 +281,7 @@ class DirectoryStore(Store):
         return self._remove(self.place(key))
 
     def _remove(self, path: str) -> bool:
-        before = self.account.weigh(path)
-        removed = remove_file(path)
-        if removed:
-            self.account.removed(path, before)
-        return removed
+        return self.account.remove(path)
 
     def _is_expired(self, key: str, now: int) -> bool:
         try:

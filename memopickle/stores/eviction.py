@@ -11,12 +11,11 @@ from _weakrefset import WeakSet  # as weakref has it, with much else
 from contextlib import suppress
 
 from memopickle import logs
-from memopickle.errors import StoreError
 from memopickle.folders import remove_own_file
 from memopickle.forking import Guard, renew_in_child
 from memopickle.locks import real_clock
 from memopickle.notices import warn_once
-from memopickle.stores.account import Account
+from memopickle.stores.account import ENDLESS, Account
 from memopickle.stores.candidates import Candidates
 from memopickle.stores.lastuse import last_used
 from memopickle.stores.layout import key_of
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Evictor"]
 
-#: No limit.
-_ENDLESS = 1 << 62
 #: A process reads the account again, and evicts as far below a limit, when it has stored so large a part of it, or so
 #: many entries.
 _PART, _FEW = 256, 32
@@ -51,13 +48,15 @@ _live: WeakSet[Evictor] = WeakSet()
 class Evictor(Account):
     """Evicts for one store; safe between threads, and together with those of other processes."""
 
+    _is_own = True
+
     def __init__(self, root: str, max_bytes: int | None, max_entries: int | None) -> None:
         super().__init__(root)
-        self._max_entries = _ENDLESS if max_entries is None else max_entries
-        self._max_bytes = _ENDLESS if max_bytes is None else max_bytes
+        self._max_entries = ENDLESS if max_entries is None else max_entries
+        self.largest: int = ENDLESS if max_bytes is None else max_bytes
         #: How much may be stored before the account is read again, and how far below a limit one call may go.
         self._slack_entries = min(_FEW, self._max_entries // _PART)
-        self._slack_bytes = self._max_bytes // _PART
+        self._slack_bytes = self.largest // _PART
         self._guard = Guard()  # of everything in ``renew``
         self._tellers: list[Callable[[str], object]] = []
         self.renew()
@@ -87,12 +86,6 @@ class Evictor(Account):
 
     def on_eviction(self, tell: Callable[[str], object]) -> None:
         self._tellers.append(tell)
-
-    def check(self, size: int, place: str) -> None:
-        if size > self._max_bytes:
-            raise StoreError(
-                f"the entry has more than max_bytes={self._max_bytes} bytes; raise that limit to store it", place
-            )
 
     def cleared(self, counts: Mapping[str, int], folders: Sequence[str]) -> None:
         self.flush()  # what was just stored is of that too
@@ -124,9 +117,6 @@ class Evictor(Account):
         with self._guard:
             self._read()
             return self._make_room() if self._is_over() else None
-
-    def _is_kept(self) -> bool:
-        return True
 
     def _note(self, changes: list[Change]) -> None:
         try:
@@ -171,7 +161,7 @@ class Evictor(Account):
     def _update(self, changes: list[Change]) -> None:
         self._usage.update(changes)
         self._entries, self._bytes = self._usage.total
-        self._due_bytes = min(self._bytes + self._slack_bytes, self._max_bytes)
+        self._due_bytes = min(self._bytes + self._slack_bytes, self.largest)
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -203,7 +193,7 @@ class Evictor(Account):
             self._flush()
 
     def _is_over(self) -> bool:
-        return self._entries > self._max_entries or self._bytes > self._max_bytes
+        return self._entries > self._max_entries or self._bytes > self.largest
 
     def _evict_excess(self, least: int, until: float) -> int:
         """Evict what is too much: ``least`` bytes, and more while that is not too long."""
@@ -224,7 +214,7 @@ class Evictor(Account):
 
     def _evict_ahead(self, most: int, until: float) -> int:
         """Evict some of those that are next, unless they are large, or it takes long, or a look would be needed."""
-        entries, size = self._max_entries - self._slack_entries, self._max_bytes - self._slack_bytes
+        entries, size = self._max_entries - self._slack_entries, self.largest - self._slack_bytes
         least = self._bytes - self._slack_bytes  # also where it is the entries that are too many
         removed = 0
         for _ in range(most):

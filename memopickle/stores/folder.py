@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from memopickle.errors import StoreError
-from memopickle.files import WRITE_FLAGS, byte_count, close, keep_private, make_directory, replace, write_whole
+from memopickle.files import POSIX, WRITE_FLAGS, byte_count, make_directory, replace, write_rest
 from memopickle.folders import open_directory, remove_directory, remove_file
 from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.base import Writer
@@ -15,6 +15,7 @@ from memopickle.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from memopickle.stores.account import Account
     from memopickle.stores.directory import DirectoryStore
     from memopickle.typed import Blob
 
@@ -30,15 +31,15 @@ class FolderWriter(Writer):
     A clear renames the folder aside, and a late value goes along with it instead of into the new folder.
     """
 
-    def __init__(self, store: DirectoryStore, key: str) -> None:
-        self._path = store.place(key)
-        self._account = store.account
+    def __init__(self, account: Account, store: DirectoryStore, key: str, path: str) -> None:
+        self._path = path
+        self._account = account
         self._durable = store.durable
         folder = f"{store.path}/{key[:FUNCTION_SIZE]}"
         try:
             self._fd, base = open_directory(folder)
         except FileNotFoundError:
-            store.make_folder(os.path.dirname(self._path))
+            store.make_folder(os.path.dirname(path))
             self._fd, base = open_directory(folder)
         self._shard = f"{base}{key[_SHARD]}"
         self._target = f"{self._shard}/{key[_SHARD.stop :]}"
@@ -46,9 +47,12 @@ class FolderWriter(Writer):
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         temporary = f"{self._shard}/.mpk-{os.urandom(8).hex()}.tmp"
         try:
-            fd = self._create(temporary)
+            fd = os.open(temporary, WRITE_FLAGS, 0o600, dir_fd=self._fd)
         except FileNotFoundError:
-            return False  # the folder was set aside and is gone
+            try:
+                fd = self._create_in_new_shard(temporary)
+            except FileNotFoundError:
+                return False  # the folder was set aside and is gone
         try:
             size = self._fill(fd, chunks)
             before = self._account.weigh(self._path)
@@ -61,13 +65,12 @@ class FolderWriter(Writer):
             if isinstance(error, FileNotFoundError):
                 return False
             raise
-        self._account.stored(self._path, size, before)
+        if before is not None:
+            self._account.stored(self._path, size, before)
         return True
 
     def retract(self) -> None:
-        before = self._account.weigh(self._path)
-        if remove_file(self._path):
-            self._account.removed(self._path, before)
+        self._account.remove(self._path)
 
     def close(self) -> None:
         if self._fd is not None and self._fd >= 0:
@@ -77,26 +80,30 @@ class FolderWriter(Writer):
                 pass
             self._fd = -1  # and not None: names would be relative to the working directory
 
-    def _create(self, temporary: str) -> int:
-        try:
-            return os.open(temporary, WRITE_FLAGS, 0o600, dir_fd=self._fd)
-        except FileNotFoundError:
-            make_directory(self._shard, self._fd)
-            return os.open(temporary, WRITE_FLAGS, 0o600, dir_fd=self._fd)
+    def _create_in_new_shard(self, temporary: str) -> int:
+        make_directory(self._shard, self._fd)
+        return os.open(temporary, WRITE_FLAGS, 0o600, dir_fd=self._fd)
 
     def _fill(self, fd: int, chunks: Iterable[Blob]) -> int:
+        # What files.py has functions for stands here itself: each call costs a store more than what it calls does.
         size = 0
         try:
-            keep_private(fd)
+            if POSIX:
+                os.fchmod(fd, 0o600)
             for chunk in chunks:
-                count = byte_count(chunk)
+                count = len(chunk) if type(chunk) is bytes else byte_count(chunk)
                 size += count
-                self._account.check(size, self._path)
-                write_whole(fd, chunk, count)
+                if size > self._account.largest:
+                    self._account.refuse(self._path)
+                if (done := os.write(fd, chunk)) < count:
+                    write_rest(fd, chunk, done)
             if self._durable:
                 os.fsync(fd)
         finally:
-            close(fd)
+            try:  # noqa: SIM105
+                os.close(fd)
+            except InterruptedError:
+                pass
         return size
 
     def _show_durably(self, temporary: str) -> None:

@@ -22,7 +22,7 @@ from memopickle.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["SLICES", "Change", "Usage", "append", "has_usage"]
+__all__ = ["SLICES", "Change", "Usage", "append"]
 
 SLICES = 256
 
@@ -152,11 +152,6 @@ class Usage:
         data = header + _pack([(number, *cell, True) for number, cell in known])
         replace_file(self._path, [data], prefix=USAGE)
         self._header, self._offset = header, len(data)
-
-
-def has_usage(root: str) -> bool:
-    """Tell whether somebody keeps account of this directory."""
-    return os.access(f"{root}/{USAGE}", os.F_OK)
 
 
 def append(root: str, changes: Sequence[Change]) -> None:

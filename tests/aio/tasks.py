@@ -61,7 +61,8 @@ def joined(cache, key):
 
 def waiting(cache):
     """How many tasks have joined a flight, of whatever key."""
-    return sum(len(flight._wakes) for flight in list(cache.flights._flying))  # a copy: threads change it meanwhile
+    flights = list(cache.flights._table.values())  # a copy: threads change it meanwhile
+    return sum(len(flight._wakes) for flight in flights)
 
 
 async def lead_and_join(cache, slow, work, count, x=1):

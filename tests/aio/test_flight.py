@@ -139,7 +139,7 @@ def test_a_cancelled_leader_without_waiters_frees_its_key(cache):
         work = decorated(cache, slow)
         leader, _ = await lead_and_join(cache, slow, work, 0)
         leader.cancel()
-        await until(lambda: not cache.flights._flying)
+        await until(lambda: not cache.flights.flying)
         slow.gate.set()
         assert await work(1) == [1]
         assert slow.calls == [1, 1]
@@ -180,7 +180,7 @@ def test_a_value_that_was_computed_is_stored_although_its_caller_is_cancelled_me
         caller.cancel()
         await until(caller.done)
         gate.set()
-        await until(lambda: not disk.flights._flying)
+        await until(lambda: not disk.flights.flying)
         assert await work() == "stored"
 
     writing, gate = threading.Event(), threading.Event()
@@ -205,7 +205,7 @@ def test_a_task_cancelled_while_it_takes_the_lock_does_not_keep_it(disk, monkeyp
         caller.cancel()
         await until(caller.done)
         gate.set()
-        await until(lambda: not disk.flights._flying)
+        await until(lambda: not disk.flights.flying)
         sibling = decorated(Cache(DirectoryStore(disk.store.path), secret=SECRET), slow)
         slow.gate.set()
         assert await sibling(1) == [1]
@@ -368,7 +368,7 @@ def test_endless_recursion_is_a_recursion_error(cache):
 
         with pytest.raises(RecursionError):
             await endless(1)
-        assert not cache.flights._flying
+        assert not cache.flights.flying
 
     run(main)
 

@@ -173,7 +173,7 @@ def test_a_recomputation_that_ends_with_its_loop_is_begun_again_in_the_next(cach
     async def again():
         source.gate = None
         # What the loop cancelled lets go of its lock in a thread, and meanwhile nothing else computes the key.
-        await until(lambda: not cache.flights._flying)
+        await until(lambda: not cache.flights.flying)
         assert await f() == [1]
         await idle(cache)
         assert await f() == [3]

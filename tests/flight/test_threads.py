@@ -343,7 +343,7 @@ def test_an_interrupt_on_the_way_into_a_computation_leaves_nothing_to_wait_for(c
     for call in range(calls):
         work.cache_clear()
         interrupted_at(call, work)
-        assert (cache.flights._table, cache.flights._flying) == ({}, set()), call
+        assert (cache.flights._table, cache.flights.flying) == ({}, {}), call
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(work, 1).result(PATIENCE) == [1]
 
