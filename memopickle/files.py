@@ -94,12 +94,12 @@ def is_directory(path: str) -> bool:
 def read_small(fd: int) -> bytes:
     """Return the bytes of a small file; nothing if it is not small, is empty, or is no file that can be read.
 
-    Costs a hit less than asking for the kind and the size of the file. Nothing else reads to an end like a file does,
-    save a pipe that somebody filled, whose bytes are verified like all others.
+    Costs a hit less than asking for the kind and the size of the file. A file gives less than is asked for only at its
+    end. So does a pipe that somebody filled, whose bytes are verified like all others.
     """
     try:
         data = os.read(fd, _SMALL)
-        if len(data) < _SMALL and not os.read(fd, 1):
+        if len(data) < _SMALL:
             return data
         os.lseek(fd, 0, os.SEEK_SET)
     except (IsADirectoryError, BlockingIOError):  # the second: an empty pipe
