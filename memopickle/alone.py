@@ -78,8 +78,11 @@ class Alone:
             return value
         finally:
             flying.pop(publishing, None)
-            if writer is not None:
-                _close(writer)
+            try:
+                if writer is not None:
+                    writer.close()
+            except Exception:  # noqa: BLE001, S110  whatever fails here, the caller has the result
+                pass
 
     def _keep(
         self, call: Call, value: Any, cost: int, writer: Writer, publishing: RLock, flying: dict[RLock, str]
@@ -109,10 +112,3 @@ def make_alone(function: Callable[..., Any], context: Context, keeper: Keeper) -
     if asks_for_more or freshness.window or callable(freshness.ttl) or freshness.ttl == 0:
         return None
     return Alone(function, context, keeper, face.codec, freshness.ttl) if type(face) is SignedFace else None
-
-
-def _close(writer: Writer) -> None:
-    try:  # noqa: SIM105  suppress() costs a call more, near the end of the stack and otherwise
-        writer.close()
-    except Exception:  # noqa: BLE001, S110  whatever fails here, the caller has the result
-        pass

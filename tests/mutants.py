@@ -589,6 +589,20 @@ MUTANTS = [
         DIRECTORY + "files_are_0600_and_directories_0700_under_any_umask",
     ),
     Mutant(
+        "entries are 0600 whatever the umask",
+        "stores/folder.py",
+        "os.fchmod(fd, _MODE)",
+        "pass",
+        DIRECTORY + "files_are_0600_and_directories_0700_under_any_umask",
+    ),
+    Mutant(
+        "a store without a limit looks again for an account once one is made",
+        "stores/account.py",
+        "if stopwatch() < until and made == Usage.made:",
+        "if stopwatch() < until:",
+        LIMITS + "a_store_without_a_limit_tells_one_that_has_just_begun_to_keep_account",
+    ),
+    Mutant(
         "directories are 0700 whatever the umask",
         "files.py",
         "os.chmod(path, 0o700, dir_fd=dir_fd)",

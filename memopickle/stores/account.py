@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from memopickle.errors import StoreError
 from memopickle.folders import remove_file
+from memopickle.locks import stopwatch
 from memopickle.stores.layout import USAGE, shard_of
 from memopickle.stores.usage import Usage, append
 from memopickle.typed import TYPE_CHECKING, NoReturn
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from memopickle.stores.usage import Change
 
-__all__ = ["ENDLESS", "Account"]
+__all__ = ["ENDLESS", "MOMENT", "Account"]
 
 #: No limit.
 ENDLESS = 1 << 62
+#: The nanoseconds for which what hardly ever changes is taken to be as it was.
+MOMENT = 10_000_000
 
 
 class Account:
@@ -38,10 +41,16 @@ class Account:
         self.largest: int = ENDLESS
         #: What is there if anybody keeps account.
         self._file = f"{root}/{USAGE}"
+        #: How many accounts this process had made when it saw that nobody keeps one here, and until when, by the
+        #: stopwatch, that is believed: asking costs a store 2 %.
+        self._alone = 0, 0
 
     def weigh(self, path: str) -> tuple[int, int] | None:
         """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
-        if not self._is_own and not os.access(self._file, os.F_OK):
+        made, until = self._alone
+        if stopwatch() < until and made == Usage.made:
+            return None
+        if not self._is_own and not self._is_kept():
             return None
         if not os.access(path, os.F_OK):  # as a rule, which costs less than the exception
             return 0, 0
@@ -69,7 +78,7 @@ class Account:
 
     def cleared(self, counts: Mapping[str, int], folders: Sequence[str]) -> None:
         """Take account of so many entries removed from each shard, which are in these folders set aside."""
-        if not self._is_own and not os.access(self._file, os.F_OK):
+        if not self._is_own and not self._is_kept():
             return
         from memopickle.stores.look import size_of  # where something is cleared
 
@@ -93,6 +102,12 @@ class Account:
     def settle(self) -> int:
         """Evict all that is too much; return how many entries went."""
         return 0
+
+    def _is_kept(self) -> bool:
+        made = Usage.made  # before looking: another thread may be making it
+        kept = os.access(self._file, os.F_OK)
+        self._alone = made, 0 if kept else stopwatch() + MOMENT
+        return kept
 
     def _note(self, changes: list[Change]) -> None:
         with suppress(OSError):  # made good when the slice is counted again

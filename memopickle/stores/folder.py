@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 
 from memopickle.errors import StoreError
 from memopickle.files import POSIX, WRITE_FLAGS, byte_count, make_directory, replace, write_rest
 from memopickle.folders import open_directory, remove_directory, remove_file
+from memopickle.locks import stopwatch
 from memopickle.storekey import FUNCTION_SIZE
+from memopickle.stores.account import MOMENT
 from memopickle.stores.base import Writer
 from memopickle.typed import TYPE_CHECKING
 
@@ -21,8 +24,30 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderWriter"]
 
+#: Of an entry.
+_MODE = 0o600
 #: Where the two digits of a key are that name the folder in its function's folder.
 _SHARD = slice(FUNCTION_SIZE + 1, FUNCTION_SIZE + 3)
+
+
+class _Umask:
+    """Whether the umask leaves a new file the mode that it was made with, which no call of the system tells.
+
+    That it did a moment ago is believed, as setting the mode of each file costs a store 4 %. Whoever then has just set
+    one that takes from the owner gets files that he can't read: those calls compute, and store, once more.
+    """
+
+    #: By the stopwatch.
+    harmless_until = 0
+
+    def correct(self, fd: int) -> None:
+        if stat.S_IMODE(os.fstat(fd).st_mode) == _MODE:
+            self.harmless_until = stopwatch() + MOMENT
+        else:
+            os.fchmod(fd, _MODE)
+
+
+_umask = _Umask()
 
 
 class FolderWriter(Writer):
@@ -47,7 +72,7 @@ class FolderWriter(Writer):
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         temporary = f"{self._shard}/.mpk-{os.urandom(8).hex()}.tmp"
         try:
-            fd = os.open(temporary, WRITE_FLAGS, 0o600, dir_fd=self._fd)
+            fd = os.open(temporary, WRITE_FLAGS, _MODE, dir_fd=self._fd)
         except FileNotFoundError:
             try:
                 fd = self._create_in_new_shard(temporary)
@@ -82,14 +107,14 @@ class FolderWriter(Writer):
 
     def _create_in_new_shard(self, temporary: str) -> int:
         make_directory(self._shard, self._fd)
-        return os.open(temporary, WRITE_FLAGS, 0o600, dir_fd=self._fd)
+        return os.open(temporary, WRITE_FLAGS, _MODE, dir_fd=self._fd)
 
     def _fill(self, fd: int, chunks: Iterable[Blob]) -> int:
         # What files.py has functions for stands here itself: each call costs a store more than what it calls does.
         size = 0
         try:
-            if POSIX:
-                os.fchmod(fd, 0o600)
+            if POSIX and stopwatch() >= _umask.harmless_until:
+                _umask.correct(fd)
             for chunk in chunks:
                 count = len(chunk) if type(chunk) is bytes else byte_count(chunk)
                 size += count

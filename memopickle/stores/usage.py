@@ -47,6 +47,9 @@ Change = tuple[int, int, int, bool]
 class Usage:
     """What one process knows of the usage of a directory; not safe between threads."""
 
+    #: How often this process made an account, of whatever directory: a directory without one may have one now.
+    made: int = 0
+
     def __init__(self, root: str) -> None:
         self._path = f"{root}/{USAGE}"
         self._forget()
@@ -151,6 +154,7 @@ class Usage:
         known = ((number, cell) for number, cell in enumerate(self._cells) if cell is not None)
         data = header + _pack([(number, *cell, True) for number, cell in known])
         replace_file(self._path, [data], prefix=USAGE)
+        Usage.made += 1
         self._header, self._offset = header, len(data)
 
 

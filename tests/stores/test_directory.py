@@ -197,6 +197,33 @@ def test_files_are_0600_and_directories_0700_under_any_umask(tmp_path, umask):
     assert any(name.endswith(".lock") for name in names)  # seen while it was computed
 
 
+HARSH = """
+import os, sys
+from memopickle import Cache, DirectoryStore
+from memopickle.stores import folder
+calls = []
+cache = Cache(DirectoryStore(sys.argv[1]), secret="s" * 32)
+
+@cache.cached(version=1, single_flight=False)
+def double(number):
+    calls.append(number)
+    return number * 2
+
+double(1)
+assert folder._umask.harmless_until > 0
+folder._umask.harmless_until = float("inf")  # a moment that lasts as long as we want
+os.umask(0o777)
+assert double(2) == 4
+folder._umask.harmless_until = 0  # and is over
+assert [double(2), double(2)] == [4, 4]
+print(calls)
+"""
+
+
+def test_what_is_stored_just_after_the_umask_took_from_the_owner_is_stored_once_more(tmp_path):
+    assert run(WITHOUT_PRIVILEGES + HARSH, tmp_path / "cache").strip() == "[1, 2, 2]"
+
+
 def test_only_the_entry_is_left_after_a_call(double):
     double(3)
     names = tree(double.cache.store.path)

@@ -558,6 +558,15 @@ def test_one_that_has_no_limit_tells_those_who_have_one(tmp_path):
     assert held(store) == 10
 
 
+def test_a_store_without_a_limit_tells_one_that_has_just_begun_to_keep_account(tmp_path):
+    free, limited = DirectoryStore(tmp_path), DirectoryStore(tmp_path, max_entries=10)
+    fill(free, [0])
+    fill(limited, [1])
+    fill(free, range(2, 30))
+    fill(limited, [30])
+    assert held(limited) == 10
+
+
 def test_without_a_limit_no_account_is_kept(tmp_path):
     store = DirectoryStore(tmp_path)
     fill(store, range(3))
