@@ -37,7 +37,7 @@ _guard = Guard()  # of making an account
 #: How many paths are remembered; each is a few hundred bytes.
 _PLACES = 4096
 #: What ``_set_up`` makes, and a pickled store does without.
-_MADE = ("_account", "_limited", "_new_writer", "_places")
+_MADE = ("_account", "_limited", "_misses", "_new_writer", "_places")
 
 
 class DirectoryStore(Store):
@@ -56,9 +56,8 @@ class DirectoryStore(Store):
 
     Beyond a limit the least recently used entries are evicted, of whatever function, and up to 32 more (1/256 of the
     limit at most), so that most stores need not. One process never exceeds its limits, save that one call evicts 256
-    entries at most: a limit that was lowered is worked off by the calls that follow, or by :meth:`Cache.prune`.
-    Several processes may exceed it for a moment by what each is just storing. Of 0 nothing is kept. All processes that
-    share a directory should have the same limits.
+    entries at most: a lowered limit is worked off by the calls that follow, or by :meth:`Cache.prune`. Several may
+    exceed it for a moment by what each is storing. Of 0 nothing is kept. All on one directory should have the same one.
 
     Can be pickled. Safe between threads and processes. Constructing one does no I/O.
 
@@ -83,6 +82,7 @@ class DirectoryStore(Store):
 
     def _set_up(self) -> None:
         self._places: dict[str, str] = {}
+        self._misses = False
         self._limited = self.max_bytes is not None or self.max_entries is not None
         self._account: Account | None = None
         self._new_writer: Callable[[DirectoryStore, str, str], FolderWriter] | None = None
@@ -128,10 +128,17 @@ class DirectoryStore(Store):
         return Evictor(self.path, self.max_bytes, self.max_entries)
 
     def get(self, key: str) -> Blob | None:
-        path = self._places.get(key) or self._place(key)
+        path = self._places.get(key)
+        if path is None:
+            path = self._place(key)
+            # Where one new key missed the next one will: then asking costs half as much as the exception.
+            if self._misses and not os.access(path, os.F_OK):
+                return None
+            self._misses = False
         try:  # as open_entry_file does it, without its call for each hit
             fd = os.open(path, READ_FLAGS)
         except FileNotFoundError:
+            self._misses = True
             return None
         except OSError as error:
             refuse(path, error)
@@ -182,7 +189,7 @@ class DirectoryStore(Store):
         path = self.place(key)
         # The lock file first: whoever computes this key sees that the lock is lost, and does not publish.
         remove_file(f"{path}.lock")
-        return self._remove(path)
+        return self.account.remove(path)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         for folder in self._folders(prefix[:FUNCTION_SIZE]):
@@ -278,10 +285,7 @@ class DirectoryStore(Store):
         return found.st_size
 
     def _evict(self, key: str) -> bool:
-        return self._remove(self.place(key))
-
-    def _remove(self, path: str) -> bool:
-        return self.account.remove(path)
+        return self.account.remove(self.place(key))
 
     def _is_expired(self, key: str, now: int) -> bool:
         try:
