@@ -45,17 +45,17 @@ class Account:
         #: stopwatch, that is believed: asking costs a store 2 %.
         self._alone = 0, 0
 
-    def weigh(self, path: str) -> tuple[int, int] | None:
+    def weigh(self, path: str, dir_fd: int | None = None) -> tuple[int, int] | None:
         """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
         made, until = self._alone
         if stopwatch() < until and made == Usage.made:
             return None
         if not self._is_own and not self._is_kept():
             return None
-        if not os.access(path, os.F_OK):  # as a rule, which costs less than the exception
+        if not os.access(path, os.F_OK, dir_fd=dir_fd):  # as a rule, which costs less than the exception
             return 0, 0
         try:
-            found = os.lstat(path)
+            found = os.lstat(path, dir_fd=dir_fd)
         except OSError:
             return 0, 0
         return (1, found.st_size) if stat.S_ISREG(found.st_mode) else (0, 0)

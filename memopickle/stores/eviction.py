@@ -247,8 +247,9 @@ class Evictor(Account):
         """Tell what was evicted, without the guard: hooks and log handlers may wait for another thread that stores."""
         with self._guard:
             gone, self._gone = self._gone, []
-        for path in gone:
-            self._tell_of(path)
+        if self._tellers or logs.is_on():  # asked once, not of each
+            for path in gone:
+                self._tell_of(path)
 
     def _tell_of(self, path: str) -> None:
         logs.log(lambda: f"evicted {path}: the directory is over its limit, and this was used least recently")

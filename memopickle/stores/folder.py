@@ -80,7 +80,7 @@ class FolderWriter(Writer):
                 return False  # the folder was set aside and is gone
         try:
             size = self._fill(fd, chunks)
-            before = self._account.weigh(self._path)
+            before = self._account.weigh(self._target, self._fd)
             if self._durable:
                 self._show_durably(temporary)
             else:
