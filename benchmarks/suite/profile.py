@@ -67,7 +67,6 @@ def disk_hit(setting: Setting) -> Iterator[str]:
         Step("get", "store.get(key)", file, (
             Step("place", "store.place(key)", file),
             Step("open and close", "os.close(os.open(path, flags))", file),
-            Step("fstat", "os.fstat(fd)", file),
             Step("read", "os.pread(fd, size, 0)", file),
         )),
         *_entry_steps(cache.codec(cache.namespace), key, data, memo),
