@@ -11,7 +11,7 @@ from __future__ import annotations
 from _thread import RLock
 
 from memopickle.events import Raised
-from memopickle.expiry import NEVER, SECOND, microseconds
+from memopickle.expiry import NEVER, SECOND, expires_at, microseconds
 from memopickle.faces import SignedFace
 from memopickle.header import CODE_SIZE, Facts
 from memopickle.locks import stopwatch
@@ -47,7 +47,8 @@ class Alone:
         self._name = context.name
         self._keeper = keeper
         self._codec = codec
-        self._ttl = NEVER if ttl is None else ttl
+        self._ttl = ttl
+        self._lasting = NEVER if ttl is None else ttl
         self._code = context.freshness.code or bytes(CODE_SIZE)
         self._flights = context.cache.flights
         self._clock = context.cache.clock
@@ -90,8 +91,8 @@ class Alone:
         key = call.key
         try:
             created = microseconds(self._clock)
-            expires = min(created + self._ttl, NEVER)
-            facts = Facts(created, expires, cost, self._code, call.metadata(), self._ttl)
+            expires = expires_at(created, self._ttl)
+            facts = Facts(created, expires, cost, self._code, call.metadata(), self._lasting)
             chunks = self._codec.encode(key, value, facts)
             size = sum(map(len, chunks))
             with publishing:
@@ -108,7 +109,7 @@ class Alone:
 def make_alone(function: Callable[..., Any], context: Context, keeper: Keeper) -> Alone | None:
     """Return the quick way of a function, None where it can't have one."""
     options, freshness, face = context.options, context.freshness, context.face
-    asks_for_more = options.single_flight or options.store_if or options.migrate or options.exceptions
+    asks_for_more = options.single_flight or options.store_if is not None or options.migrate or options.exceptions
     if asks_for_more or freshness.window or callable(freshness.ttl) or freshness.ttl == 0:
         return None
     return Alone(function, context, keeper, face.codec, freshness.ttl) if type(face) is SignedFace else None

@@ -75,7 +75,7 @@ class Codec:
         # The first wins where a secret is listed twice; dict() keeps the last of equal keys.
         self._by_key_id: dict[bytes, Mac] = {mac.key_id: mac for mac in reversed(macs)}
         self._serializer = serializer
-        self._encoder = Encoder(serializer, at_once=compress is None)
+        self._encoder = Encoder(serializer)
         #: Makes the value of a stream that is not compressed and has no buffers.
         self.loads: Callable[[Any], Any] = partial(serializer.decode, buffers=())
         if isinstance(serializer, PickleSerializer):
@@ -90,18 +90,20 @@ class Codec:
     def encode(self, key: str, value: Any, facts: Facts, kind: int | None = None) -> list[Blob]:
         """Return the entry in pieces, to be written one after the other without joining them."""
         start = self._prefixes[self._kind if kind is None else kind]
-        at_once = self._encoder.at_once
-        if at_once is None or (stream := at_once(value)) is None:
-            return self._encode_large(key, value, facts, start)
+        pieces, buffers, size = self._encoder.encode(value)
+        if buffers or size >= LARGE or self._compression is not None:
+            return self._encode_large(key, start, facts, (pieces, buffers, size))
         # What most results come to, as ``_sealed`` does it, in fewer calls.
-        sign, size = self._signing, len(stream)
+        sign = self._signing
         created, expires, cost, code, metadata, ttl, _ = facts
         header = HEADER.pack(start, sign.key_id, created, expires, cost, code, len(metadata), 0, size, size, ttl)
-        entry = b"%b%b%b" % (header, metadata, stream)
+        entry = b"".join((header, metadata, *pieces))
         return [entry + sign.mac(_framed_key(key) + entry)]
 
-    def _encode_large(self, key: str, value: Any, facts: Facts, start: bytes) -> list[Blob]:
-        pieces, buffers, size = self._encoder.encode(value)
+    def _encode_large(
+        self, key: str, start: bytes, facts: Facts, encoded: tuple[Sequence[Blob], Sequence[memoryview], int]
+    ) -> list[Blob]:
+        pieces, buffers, size = encoded
         parts = [self._part(buffer) for buffer in buffers] if buffers else ()
         raw_size = size
         if self._compression is not None:

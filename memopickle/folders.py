@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["open_directory", "remove_directory", "remove_file", "remove_own_file", "scan"]
 
+_NEEDED = {os.open, os.mkdir, os.rename, os.unlink, os.access, os.stat}
 #: Whether names can be relative to an open directory. On Windows a path must do: a folder that is cleared, and made
 #: again, while a value is being computed may receive that value there.
-_HAS_DIR_FD = hasattr(os, "O_DIRECTORY") and {os.open, os.mkdir, os.rename, os.unlink} <= os.supports_dir_fd
+_HAS_DIR_FD = hasattr(os, "O_DIRECTORY") and os.supports_dir_fd >= _NEEDED
 # O_PATH, where there is such: enough for names relative to it, and quicker.
 _FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if _HAS_DIR_FD else 0
 

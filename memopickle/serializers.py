@@ -126,16 +126,14 @@ class PickleSerializer:
         """Return the stream, in pieces, and the buffers beside it. Internal."""
         return write_pickle(self._pickler, value)
 
-    def encode_at_once(self, value: Any) -> bytes | None:
-        """Return the same stream, made in one call; None for what is left to ``encode``. Internal."""
+    def encode_at_once(self, value: Any) -> tuple[list[Blob], list[memoryview]] | None:
+        """Do the same in one call, which copies large bytes; None for what is left to ``encode``. Internal."""
         if self._allowed is not None:
             return None
-        try:
-            stream = pickle.dumps(value, PROTOCOL, buffer_callback=_only_short)
-        except _LongBufferError:
-            return None
+        stream = _Stream()
+        stream.append(pickle.dumps(value, PROTOCOL, buffer_callback=stream.in_band))
         # Arrays name their package, and are handed over by a table that this call can't have.
-        return None if len(stream) >= OUT_OF_BAND or ("numpy" in sys.modules and b"numpy" in stream) else stream
+        return None if "numpy" in sys.modules and b"numpy" in stream[0] else (stream, stream.buffers)
 
     def encode_whole(self, value: Any) -> bytes:
         """Return one stream that shares no memory with the value. Internal."""
@@ -180,16 +178,6 @@ def write_joined(make: MakePickler, value: Any) -> bytes:
     stream = _Stream()
     make(stream, None).dump(value)
     return b"".join(stream)
-
-
-class _LongBufferError(Exception):
-    """A value has a buffer that does not go into the stream."""
-
-
-def _only_short(buffer: pickle.PickleBuffer) -> bool:
-    if buffer.raw().nbytes >= OUT_OF_BAND:
-        raise _LongBufferError
-    return True
 
 
 class _Stream(list[Any]):

@@ -598,8 +598,8 @@ MUTANTS = [
     Mutant(
         "a store without a limit looks again for an account once one is made",
         "stores/account.py",
-        "if stopwatch() < until and made == Usage.made:",
-        "if stopwatch() < until:",
+        "<= MOMENT and made == Usage.made:",
+        "<= MOMENT:",
         LIMITS + "a_store_without_a_limit_tells_one_that_has_just_begun_to_keep_account",
     ),
     Mutant(

@@ -27,6 +27,13 @@ def never(value):
     return value
 
 
+class Falsy(list):
+    """A callable that counts as false."""
+
+    def __call__(self, value):
+        return False
+
+
 DOES = {
     "returns": lambda world, number: {"number": number},
     "returns much": lambda world, number: bytes(70_000 + number),
@@ -71,8 +78,8 @@ class BreakingWriter(Writer):
 class World:
     """One cache with a function whose arguments say what happens in a call."""
 
-    def __init__(self, folder, secret, ttl, on_error):
-        self.now = 1_800_000_000.0
+    def __init__(self, folder, secret, ttl, on_error, now):
+        self.now = now
         self.events = []
         self.store = Breaking(folder)
         self.cache = Cache(
@@ -126,11 +133,12 @@ STEPS = st.one_of(
     steps=st.lists(STEPS, min_size=1, max_size=12),
     ttl=st.sampled_from([None, 5, 1e300]),
     on_error=st.sampled_from(["warn", "raise"]),
+    now=st.sampled_from([1_800_000_000.0, -100.0]),
 )
-def test_both_ways_return_raise_store_and_tell_the_same(tmp_path_factory, steps, ttl, on_error):
+def test_both_ways_return_raise_store_and_tell_the_same(tmp_path_factory, steps, ttl, on_error, now):
     folder = tmp_path_factory.mktemp("worlds")
     secret = os.urandom(32)
-    quick, plain = (World(folder / name, secret, ttl, on_error) for name in ("quick", "plain"))
+    quick, plain = (World(folder / name, secret, ttl, on_error, now) for name in ("quick", "plain"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "make_alone", lambda *_: None)
         assert not goes_alone(plain.work)
@@ -155,6 +163,7 @@ def test_every_store_of_entries_has_the_quick_way(kind, tmp_path):
     [
         {"single_flight": True},
         {"store_if": bool},
+        {"store_if": Falsy()},
         {"migrate": {1: never}, "version": 2},
         {"exceptions": ZeroDivisionError},
         {"ttl": 5, "stale_if_error": 5},

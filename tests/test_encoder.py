@@ -44,18 +44,11 @@ def calls(monkeypatch):
     return seen
 
 
-def encode(encoder, value):
-    """What a codec gets of a value."""
-    at_once = encoder.at_once
-    stream = None if at_once is None else at_once(value)
-    return encoder.encode(value) if stream is None else ([stream], (), len(stream))
-
-
 @given(st.lists(values, max_size=8))
 def test_every_result_is_encoded_as_the_serializer_does_it(results):
     encoder = Encoder(PICKLE)
     for value in results:
-        stream, buffers, size = encode(encoder, value)
+        stream, buffers, size = encoder.encode(value)
         expected, beside = PICKLE.encode(value)
         assert b"".join(stream) == b"".join(expected)
         assert [bytes(buffer) for buffer in buffers] == [bytes(buffer) for buffer in beside]
@@ -65,15 +58,15 @@ def test_every_result_is_encoded_as_the_serializer_does_it(results):
 def test_results_after_a_small_first_one_are_pickled_in_one_call(calls):
     encoder = Encoder(PICKLE)
     for _ in range(3):
-        encode(encoder, SMALL)
+        encoder.encode(SMALL)
     assert calls == [SMALL, SMALL]
 
 
 @pytest.mark.parametrize("first", ["x" * LARGE, np.arange(LARGE)], ids=["text", "array"])
 def test_where_the_first_result_is_large_none_is_pickled_in_one_call(calls, first):
     encoder = Encoder(PICKLE)
-    encode(encoder, first)
-    encode(encoder, SMALL)
+    encoder.encode(first)
+    encoder.encode(SMALL)
     assert calls == []
 
 
@@ -81,7 +74,7 @@ def test_where_the_first_result_is_large_none_is_pickled_in_one_call(calls, firs
 def test_after_a_result_that_is_large_or_an_array_none_is_pickled_in_one_call(calls, later):
     encoder = Encoder(PICKLE)
     for value in (SMALL, later, SMALL, later):
-        encode(encoder, value)
+        encoder.encode(value)
     assert len(calls) == 1
 
 
@@ -89,33 +82,51 @@ class Refused(Encoder):
     """Another thread decides against pickling in one call as soon as this one has seen that it may."""
 
     @property
-    def at_once(self):
+    def _at_once(self):
         seen, self.__dict__["seen"] = self.__dict__.get("seen"), None
         return seen
 
-    @at_once.setter
-    def at_once(self, value):
+    @_at_once.setter
+    def _at_once(self, value):
         self.__dict__["seen"] = value
 
 
 def test_a_decision_of_another_thread_in_between_costs_no_result(calls):
     encoder = Refused(PICKLE)
     for _ in range(2):
-        assert encode(encoder, SMALL)[0] == PICKLE.encode(SMALL)[0]
+        assert encoder.encode(SMALL)[0] == PICKLE.encode(SMALL)[0]
     assert calls == [SMALL]
 
 
 def test_with_a_list_of_what_is_allowed_it_is_asked_each_time():
     encoder = Encoder(PickleSerializer(allowed=[]))
-    encode(encoder, SMALL)
+    encoder.encode(SMALL)
     with pytest.raises(Exception, match=r"datetime"):
-        encode(encoder, datetime.date(2026, 11, 21))
+        encoder.encode(datetime.date(2026, 11, 21))
+
+
+class Drained:
+    """Pickling uses it up."""
+
+    def __init__(self, count):
+        self.items = iter(range(count))
+
+    def __reduce__(self):
+        return list, (), None, self.items
+
+
+@pytest.mark.parametrize("count", [3, 5000, LARGE])
+def test_a_value_is_pickled_once_whatever_its_size(count):
+    encoder = Encoder(PICKLE)
+    encoder.encode(SMALL)
+    stream, buffers, _ = encoder.encode(Drained(count))
+    assert PICKLE.decode(b"".join(stream), buffers) == list(range(count))
 
 
 def test_what_cannot_be_pickled_changes_nothing_for_the_next(calls):
     encoder = Encoder(PICKLE)
-    encode(encoder, SMALL)
+    encoder.encode(SMALL)
     with pytest.raises(TypeError):
-        encode(encoder, threading.Lock())
-    encode(encoder, SMALL)
+        encoder.encode(threading.Lock())
+    encoder.encode(SMALL)
     assert calls[-1] == SMALL

@@ -10,6 +10,7 @@ from memopickle.errors import StoreError
 from memopickle.folders import remove_file
 from memopickle.locks import stopwatch
 from memopickle.stores.layout import USAGE, shard_of
+from memopickle.stores.misses import MOMENT
 from memopickle.stores.usage import Usage, append
 from memopickle.typed import TYPE_CHECKING, NoReturn
 
@@ -18,12 +19,10 @@ if TYPE_CHECKING:
 
     from memopickle.stores.usage import Change
 
-__all__ = ["ENDLESS", "MOMENT", "Account"]
+__all__ = ["ENDLESS", "Account"]
 
 #: No limit.
 ENDLESS = 1 << 62
-#: The nanoseconds for which what hardly ever changes is taken to be as it was.
-MOMENT = 10_000_000
 
 
 class Account:
@@ -48,7 +47,7 @@ class Account:
     def weigh(self, path: str, dir_fd: int | None = None) -> tuple[int, int] | None:
         """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
         made, until = self._alone
-        if stopwatch() < until and made == Usage.made:
+        if 0 < until - stopwatch() <= MOMENT and made == Usage.made:  # no more: the clock may have been a frozen one
             return None
         if not self._is_own and not self._is_kept():
             return None

@@ -15,11 +15,13 @@ from memopickle.expiry import result_ttl
 from memopickle.files import READ_FLAGS, close, full_path, make_directory, read_rest, read_small
 from memopickle.folders import remove_file, scan
 from memopickle.forking import Guard
+from memopickle.locks import stopwatch
 from memopickle.storekey import FUNCTION_SIZE, is_key
 from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
 from memopickle.stores.entryfile import check_regular, open_entry_file, peek_entry_file, refuse
 from memopickle.stores.lastuse import touch
 from memopickle.stores.layout import ASIDE, ENTRY, FUNCTION, STATISTICS, USAGE_TEMPORARY, own_files
+from memopickle.stores.misses import Misses
 from memopickle.stores.root import check_root, make_root
 from memopickle.typed import TYPE_CHECKING
 
@@ -82,7 +84,7 @@ class DirectoryStore(Store):
 
     def _set_up(self) -> None:
         self._places: dict[str, str] = {}
-        self._misses = False
+        self._misses = Misses()
         self._limited = self.max_bytes is not None or self.max_entries is not None
         self._account: Account | None = None
         self._new_writer: Callable[[DirectoryStore, str, str], FolderWriter] | None = None
@@ -131,14 +133,12 @@ class DirectoryStore(Store):
         path = self._places.get(key)
         if path is None:
             path = self._place(key)
-            # Where one new key missed the next one will: then asking costs half as much as the exception.
-            if self._misses and not os.access(path, os.F_OK):
+            if stopwatch() < self._misses.until and self._misses.is_absent(path):
                 return None
-            self._misses = False
         try:  # as open_entry_file does it, without its call for each hit
             fd = os.open(path, READ_FLAGS)
         except FileNotFoundError:
-            self._misses = True
+            self._misses.note()
             return None
         except OSError as error:
             refuse(path, error)

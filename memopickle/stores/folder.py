@@ -11,8 +11,8 @@ from memopickle.files import POSIX, WRITE_FLAGS, byte_count, make_directory, rep
 from memopickle.folders import open_directory, remove_directory, remove_file
 from memopickle.locks import stopwatch
 from memopickle.storekey import FUNCTION_SIZE
-from memopickle.stores.account import MOMENT
 from memopickle.stores.base import Writer
+from memopickle.stores.misses import MOMENT
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -197,6 +197,35 @@ def test_files_are_0600_and_directories_0700_under_any_umask(tmp_path, umask):
     assert any(name.endswith(".lock") for name in names)  # seen while it was computed
 
 
+UNREACHABLE = """
+import os, sys
+from memopickle import DirectoryStore, StoreError
+from memopickle.testing import store_key
+store = DirectoryStore(sys.argv[1])
+store.open()
+store.set(store_key("1", "f"), [b"value"], None)
+assert store.get(store_key("2", "g")) is None  # from now on one is expected to miss
+os.chmod(os.path.join(sys.argv[1], store_key("1", "f")[:40]), 0)
+store._misses.until = 0  # the moment is over
+try:
+    store.get(store_key("3", "f"))
+except StoreError as error:
+    print("told")
+"""
+
+
+def test_misses_hide_for_a_moment_only_what_stands_in_the_way_of_reading(tmp_path):
+    assert run(WITHOUT_PRIVILEGES + UNREACHABLE, tmp_path / "cache").strip() == "told"
+
+
+def test_a_new_key_that_is_there_is_found_after_one_that_missed(tmp_path):
+    DirectoryStore(tmp_path).set(store_key("1", "f"), [b"value"], None)
+    store = DirectoryStore(tmp_path)
+    for missing in "234":
+        assert store.get(store_key(missing, "f")) is None
+    assert store.get(store_key("1", "f")) == b"value"
+
+
 HARSH = """
 import os, sys
 from memopickle import Cache, DirectoryStore
