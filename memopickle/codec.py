@@ -89,22 +89,9 @@ class Codec:
 
     def encode(self, key: str, value: Any, facts: Facts, kind: int | None = None) -> list[Blob]:
         """Return the entry in pieces, to be written one after the other without joining them."""
-        start = self._prefixes[self._kind if kind is None else kind]
         pieces, buffers, size = self._encoder.encode(value)
-        if buffers or size >= LARGE or self._compression is not None:
-            return self._encode_large(key, start, facts, (pieces, buffers, size))
-        # What most results come to, as ``_sealed`` does it, in fewer calls.
-        sign = self._signing
-        created, expires, cost, code, metadata, ttl, _ = facts
-        header = HEADER.pack(start, sign.key_id, created, expires, cost, code, len(metadata), 0, size, size, ttl)
-        entry = b"".join((header, metadata, *pieces))
-        return [entry + sign.mac(_framed_key(key) + entry)]
-
-    def _encode_large(
-        self, key: str, start: bytes, facts: Facts, encoded: tuple[Sequence[Blob], Sequence[memoryview], int]
-    ) -> list[Blob]:
-        pieces, buffers, size = encoded
         parts = [self._part(buffer) for buffer in buffers] if buffers else ()
+        start = self._prefixes[self._kind if kind is None else kind]
         raw_size = size
         if self._compression is not None:
             pieces, size = self._compression.shrink(pieces, size)

@@ -39,7 +39,6 @@ __all__ = [
     "replace",
     "write_all",
     "write_file",
-    "write_rest",
     "write_whole",
 ]
 
@@ -137,14 +136,9 @@ def write_whole(fd: int, chunk: Blob, count: int) -> None:
     """Write a chunk of so many bytes; a short write (disk nearly full, signals) is written on."""
     done = os.write(fd, chunk)
     if done < count:
-        write_rest(fd, chunk, done)
-
-
-def write_rest(fd: int, chunk: Blob, done: int) -> None:
-    """Write what is left of a chunk after so many bytes."""
-    rest = memoryview(chunk).cast("B")[done:]
-    while rest:
-        rest = rest[os.write(fd, rest) :]
+        rest = memoryview(chunk).cast("B")[done:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]
 
 
 def close(fd: int) -> None:

@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 
 from memopickle.errors import StoreError
-from memopickle.files import POSIX, WRITE_FLAGS, byte_count, make_directory, replace, write_rest
+from memopickle.files import POSIX, WRITE_FLAGS, byte_count, close, make_directory, replace, write_whole
 from memopickle.folders import open_directory, remove_directory, remove_file
 from memopickle.locks import stopwatch
 from memopickle.storekey import FUNCTION_SIZE
@@ -72,12 +72,9 @@ class FolderWriter(Writer):
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         temporary = f"{self._shard}/.mpk-{os.urandom(8).hex()}.tmp"
         try:
-            fd = os.open(temporary, WRITE_FLAGS, _MODE, dir_fd=self._fd)
+            fd = self._create(temporary)
         except FileNotFoundError:
-            try:
-                fd = self._create_in_new_shard(temporary)
-            except FileNotFoundError:
-                return False  # the folder was set aside and is gone
+            return False  # the folder was set aside and is gone
         try:
             size = self._fill(fd, chunks)
             before = self._account.weigh(self._target, self._fd)
@@ -105,30 +102,28 @@ class FolderWriter(Writer):
                 pass
             self._fd = -1  # and not None: names would be relative to the working directory
 
-    def _create_in_new_shard(self, temporary: str) -> int:
-        make_directory(self._shard, self._fd)
-        return os.open(temporary, WRITE_FLAGS, _MODE, dir_fd=self._fd)
+    def _create(self, temporary: str) -> int:
+        try:
+            return os.open(temporary, WRITE_FLAGS, _MODE, dir_fd=self._fd)
+        except FileNotFoundError:
+            make_directory(self._shard, self._fd)
+            return os.open(temporary, WRITE_FLAGS, _MODE, dir_fd=self._fd)
 
     def _fill(self, fd: int, chunks: Iterable[Blob]) -> int:
-        # What files.py has functions for stands here itself: each call costs a store more than what it calls does.
         size = 0
         try:
             if POSIX and stopwatch() >= _umask.harmless_until:
                 _umask.correct(fd)
             for chunk in chunks:
-                count = len(chunk) if type(chunk) is bytes else byte_count(chunk)
+                count = byte_count(chunk)
                 size += count
                 if size > self._account.largest:
                     self._account.refuse(self._path)
-                if (done := os.write(fd, chunk)) < count:
-                    write_rest(fd, chunk, done)
+                write_whole(fd, chunk, count)
             if self._durable:
                 os.fsync(fd)
         finally:
-            try:  # noqa: SIM105
-                os.close(fd)
-            except InterruptedError:
-                pass
+            close(fd)
         return size
 
     def _show_durably(self, temporary: str) -> None:
