@@ -682,9 +682,23 @@ MUTANTS = [
     Mutant(
         "the account is begun anew where it is damaged",
         "stores/usage.py",
-        "if len(data) % _RECORD.size:",
+        "if size % _RECORD.size:",
         "if False:",
         LIMITS + "a_damaged_account_is_mended",
+    ),
+    Mutant(
+        "what others appended beside our own changes is read",
+        "stores/usage.py",
+        "if new == size:",
+        "if size:",
+        "stores/test_usage.py::test_two_who_keep_account_and_one_who_only_tells_agree",
+    ),
+    Mutant(
+        "an account that became shorter is begun anew",
+        "stores/usage.py",
+        "if not 0 <= new <= _TOO_LONG:",
+        "if not new <= _TOO_LONG:",
+        "stores/test_usage.py::test_an_account_that_lost_its_end_is_begun_anew",
     ),
     Mutant(
         "times from the future are the oldest",
@@ -703,7 +717,7 @@ MUTANTS = [
     Mutant(
         "a long account is read to its end",
         "stores/usage.py",
-        "self.behind = len(data) == _MOST",
+        "self.behind = new > _MOST",
         "self.behind = False",
         LIMITS + "a_very_long_account_is_read_a_part_at_a_time_and_loses_nothing",
     ),

@@ -46,11 +46,12 @@ class Account:
 
     def weigh(self, path: str, dir_fd: int | None = None) -> tuple[int, int] | None:
         """Return entries (0 or 1) and bytes at the path of an entry; None if nobody keeps account."""
-        made, until = self._alone
-        if 0 < until - stopwatch() <= MOMENT and made == Usage.made:  # no more: the clock may have been a frozen one
-            return None
-        if not self._is_own and not self._is_kept():
-            return None
+        if not self._is_own:
+            made, until = self._alone
+            if 0 < until - stopwatch() <= MOMENT and made == Usage.made:  # no more: the clock may have been frozen
+                return None
+            if not self._is_kept():
+                return None
         if not os.access(path, os.F_OK, dir_fd=dir_fd):  # as a rule, which costs less than the exception
             return 0, 0
         try:
@@ -65,14 +66,14 @@ class Account:
 
     def stored(self, path: str, size: int, before: tuple[int, int]) -> None:
         """Take account of a new entry of ``size`` bytes; ``before`` is what was weighed there."""
-        self._note([(int(shard_of(path), 16), 1 - before[0], size - before[1], False)])
+        self._note([(int(shard_of(path), 16), False, 1 - before[0], size - before[1])])
 
     def remove(self, path: str) -> bool:
         """Remove an entry, and take account of it; return whether it was there."""
         before = self.weigh(path)
         removed = remove_file(path)
         if removed and before is not None:
-            self._note([(int(shard_of(path), 16), -before[0], -before[1], False)])
+            self._note([(int(shard_of(path), 16), False, -before[0], -before[1])])
         return removed
 
     def cleared(self, counts: Mapping[str, int], folders: Sequence[str]) -> None:
@@ -92,7 +93,7 @@ class Account:
                 if count < entries:  # others remain, which may be of other sizes
                     size = sum(size_of(f"{folder}/{shard}") for folder in folders)
                 if count and entries > 0:
-                    changes.append((int(shard, 16), -count, -size, False))
+                    changes.append((int(shard, 16), False, -count, -size))
             self._note(changes)
 
     def on_eviction(self, tell: Callable[[str], object]) -> None:

@@ -56,7 +56,7 @@ class DirectoryStore(Store):
         max_entries: how many entries there may be.
         mmap: whether large arrays are mapped instead of read.
 
-    Beyond a limit the least recently used entries are evicted, of whatever function, and up to 32 more (1/256 of the
+    Beyond a limit the least recently used entries are evicted, of whatever function, and up to 64 more (1/256 of the
     limit at most), so that most stores need not. One process never exceeds its limits, save that one call evicts 256
     entries at most: a lowered limit is worked off by the calls that follow, or by :meth:`Cache.prune`. Several may
     exceed it for a moment by what each is storing. Of 0 nothing is kept. All on one directory should have the same one.

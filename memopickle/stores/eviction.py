@@ -33,7 +33,7 @@ __all__ = ["Evictor"]
 
 #: A process reads the account again, and evicts as far below a limit, when it has stored so large a part of it, or so
 #: many entries.
-_PART, _FEW = 256, 32
+_PART, _FEW = 256, 64
 #: How many entries one call evicts at least, if there is too much, and at most.
 _LEAST, _MOST = 2, 256
 #: How many entries it tries to evict; others may have removed them, or used them again.
@@ -122,13 +122,13 @@ class Evictor(Account):
         try:
             with self._guard:
                 self._pending += changes  # others get to know with the next write
-                for _, entries, size, _ in changes:
+                for _, _, entries, size in changes:
                     self._entries += entries
                     self._bytes += size
                 self._unread += len(changes)
                 if self._is_due():
                     self._catch_up()
-                    self._make_room(sum([change[2] for change in changes]))
+                    self._make_room(sum([change[3] for change in changes]))
                 elif len(self._pending) > self._held_back:
                     self._held_back += 1
                     self._flush()
@@ -237,7 +237,7 @@ class Evictor(Account):
             return False
         if not remove_own_file(path):
             return False
-        self._pending.append((slice_, -1, -size, False))
+        self._pending.append((slice_, False, -1, -size))
         self._entries -= 1
         self._bytes -= size
         self._gone.append(path)

@@ -167,7 +167,7 @@ class _Slice:
                 return None
             entries += now[0] - self._known[0]
             size += now[1] - self._known[1]
-        return None if now == (entries, size) else (self._number, entries, size, True)
+        return None if now == (entries, size) else (self._number, True, entries, size)
 
 
 def size_of(folder: str) -> int:

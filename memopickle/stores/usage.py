@@ -11,7 +11,8 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from struct import Struct, error
+from itertools import chain
+from struct import Struct, error, pack
 
 from memopickle.files import APPEND_FLAGS, close, write_all
 from memopickle.folders import remove_file
@@ -26,8 +27,9 @@ __all__ = ["SLICES", "Change", "Usage", "append"]
 
 SLICES = 256
 
-#: Slice, whether it was counted, entries, bytes.
-_RECORD = Struct("<BBxxiq")
+_ORDER, _FIELDS = "<", "BBxxiq"
+#: A Change.
+_RECORD = Struct(_ORDER + _FIELDS)
 #: Followed by random bytes: they tell that the file was rewritten.
 _MAGIC = b"mpkuse1\0"
 _HEADER_SIZE = 16
@@ -40,8 +42,8 @@ _TOO_LONG = 1 << 24
 _LIMITS = range(-(1 << 31), 1 << 31), range(-(1 << 62), 1 << 62)
 
 
-#: A slice, entries and bytes that came to it, and False; or entries and bytes that were counted in it, and True.
-Change = tuple[int, int, int, bool]
+#: A slice, False, and the entries and bytes that came to it; or True, and those that were counted in it.
+Change = tuple[int, bool, int, int]
 
 
 class Usage:
@@ -82,13 +84,12 @@ class Usage:
 
     def update(self, changes: Sequence[Change] = (), *, make: bool = True) -> None:
         """Append changes, and take in what others appended; without ``make`` only if the file is there. OSError."""
-        data = _pack(changes)
-        if self._exchange(data) or not make:
+        if self._exchange(changes) or not make:
             return
         self._rewrite()
-        self._exchange(data)
+        self._exchange(changes)
 
-    def _exchange(self, data: bytes) -> bool:
+    def _exchange(self, changes: Sequence[Change]) -> bool:
         """Append and read on; False if the file is not there, or unusable."""
         try:
             fd = os.open(self._path, APPEND_FLAGS | os.O_RDWR)
@@ -96,13 +97,13 @@ class Usage:
             self._forget()
             return False
         try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", self._path)
             if not self._is_same(fd):
                 return False
+            data = _pack(changes)
             write_all(fd, [data])
-            usable = found.st_size - self._offset <= _TOO_LONG and self._read_on(fd)
+            usable = self._read_on(fd, changes, len(data))
         finally:
             close(fd)
         if not usable:
@@ -114,27 +115,34 @@ class Usage:
 
     def _is_same(self, fd: int) -> bool:
         """See whether the file was rewritten, and begin anew then; False if it is damaged."""
-        os.lseek(fd, 0, os.SEEK_SET)
         header = os.read(fd, _HEADER_SIZE)
         if header != self._header:
             self._forget()
             self._header, self._offset = header, _HEADER_SIZE
         return len(header) == _HEADER_SIZE and header.startswith(_MAGIC)
 
-    def _read_on(self, fd: int) -> bool:
-        os.lseek(fd, self._offset, os.SEEK_SET)
-        data = os.read(fd, _MOST)
-        if len(data) % _RECORD.size:  # cut, by a full disk: what follows would be read askew
+    def _read_on(self, fd: int, appended: Sequence[Change], size: int) -> bool:
+        """Take in what is new, of which these changes are ``size`` bytes; False if that can't be."""
+        new = os.lseek(fd, 0, os.SEEK_END) - self._offset
+        if not 0 <= new <= _TOO_LONG:
             return False
-        self._take_in(_RECORD.iter_unpack(data))
-        self._offset += len(data)
-        self.behind = len(data) == _MOST
+        if new == size:  # nobody else appended
+            self._take_in(appended)
+        else:
+            os.lseek(fd, self._offset, os.SEEK_SET)
+            data = os.read(fd, min(new, _MOST))
+            size = len(data)
+            if size % _RECORD.size:  # cut, by a full disk: what follows would be read askew
+                return False
+            self._take_in(_RECORD.iter_unpack(data))
+        self._offset += size
+        self.behind = new > _MOST
         return True
 
-    def _take_in(self, records: Iterable[tuple[int, int, int, int]]) -> None:
+    def _take_in(self, changes: Iterable[tuple[int, int, int, int]]) -> None:
         cells = self._cells  # in one loop: each store near a limit is two records
         more_entries = more_bytes = 0
-        for slice_, counted, entries, size in records:
+        for slice_, counted, entries, size in changes:
             known = cells[slice_]
             if counted:
                 self._known += known is None
@@ -152,7 +160,7 @@ class Usage:
     def _rewrite(self) -> None:
         header = _MAGIC + os.urandom(_HEADER_SIZE - len(_MAGIC))
         known = ((number, cell) for number, cell in enumerate(self._cells) if cell is not None)
-        data = header + _pack([(number, *cell, True) for number, cell in known])
+        data = header + _pack([(number, True, *cell) for number, cell in known])
         replace_file(self._path, [data], prefix=USAGE)
         Usage.made += 1
         self._header, self._offset = header, len(data)
@@ -173,14 +181,14 @@ def append(root: str, changes: Sequence[Change]) -> None:
 
 def _pack(changes: Sequence[Change]) -> bytes:
     try:
-        return b"".join([_RECORD.pack(slice_, counted, entries, size) for slice_, entries, size, counted in changes])
+        return pack(_ORDER + _FIELDS * len(changes), *chain.from_iterable(changes))
     except error:
         return b"".join(map(_pack_within, changes))
 
 
 def _pack_within(change: Change) -> bytes:
     """Keep forged or damaged numbers, which add up, within what a record can hold."""
-    slice_, *numbers, counted = change
+    slice_, counted, *numbers = change
     entries, size = (
         min(max(number, limits.start), limits.stop - 1) for number, limits in zip(numbers, _LIMITS, strict=True)
     )
