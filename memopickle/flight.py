@@ -209,7 +209,8 @@ def longest_wait(limit: float | None) -> float | None:
 
 def _leading() -> list[Flight]:
     """Return what this thread leads, and what the running task leads, or one that started it."""
-    return [*_held.flights, *(flight for flight in led_by_tasks.get() if not flight.ended)]
+    of_tasks = led_by_tasks.get()
+    return [*_held.flights, *(flight for flight in of_tasks if not flight.ended)] if of_tasks else _held.flights.copy()
 
 
 def twin(error: Exception) -> Exception | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from memopickle.context import Call, Context
     from memopickle.culprit import Explainer
     from memopickle.flight import Flight
+    from memopickle.locks import KeyLock
     from memopickle.stores.base import Writer
 
 __all__ = ["Keeper"]
@@ -38,13 +39,19 @@ class Keeper:
         self._trouble = context.trouble
         self._store = context.cache.store
 
-    def open(self, key: str) -> Writer | None:
-        """Return the writer for a key, to be opened before its value is computed; None if there can't be one."""
+    def open(self, key: str, lock: KeyLock | None = None) -> Writer | None:
+        """Return the writer for a key, to be opened before its value is computed; None if there can't be one.
+
+        ``lock`` is that of the key, where there is one.
+        """
         try:
             try:
-                return self._store.writer(key)
+                writer = self._store.writer(key)
             except (FileNotFoundError, FileExistsError):
-                return undisturbed(self._store.writer, key)
+                writer = undisturbed(self._store.writer, key)
+            if lock is not None:
+                writer.use_lock(lock)
+            return writer
         except Exception as error:  # noqa: BLE001  whatever a store does, the function's result reaches the caller
             self.failed(key, error)
             return None
@@ -87,14 +94,14 @@ class Keeper:
         return Facts(created, expires, cost, self._code, call.metadata(), lasting, EXCEPTION if raised else VALUE)
 
     def _publish(self, value: Any, facts: Facts, flight: Flight, writer: Writer) -> bool:
-        if not flight.lock.held():
+        if not writer.guards and not flight.lock.held():
             return False
         payload = value if facts.kind == VALUE else self._frozen(value)
         size = self._face.write(writer, flight.key, payload, facts)
         if size is None:
             return False
         # Looked at again: an invalidation between the first look and the write found nothing to remove.
-        if not flight.lock.held():
+        if not writer.guards and not flight.lock.held():
             writer.retract()
             return False
         self._trouble.mended(flight.key)

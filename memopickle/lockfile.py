@@ -32,27 +32,45 @@ _open: dict[int, int] = {}
 class LockFile:
     """The lock on the file at ``path``, which is made if need be; for one thread. Letting go leaves the file."""
 
-    _fd = -1  # here, since an interrupt may come at the beginning of __init__
+    #: The descriptor of the open file, -1 without. Here, since an interrupt may come at the beginning of __init__.
+    fd: int = -1
+    #: Whether it was this object that made the file that is open.
+    made: bool = False
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._pid = os.getpid()
+        #: The process that may have it open.
+        self.pid: int = os.getpid()
 
-    def take(self) -> os.stat_result | None:
+    def take(self, *, is_new: bool = False) -> os.stat_result | None:
         """Take the lock if it is free, and return what the file is; None if another holds it, or removes it just now.
+
+        ``is_new``: the file is rather not there yet, and ``made`` is to tell.
 
         Raises OSError if the file can't be opened or locked.
         """
         found = None
-        fd = self._fd = os.open(self.path, _FLAGS, 0o600)
+        try:
+            fd = self.fd = os.open(self.path, _FLAGS | os.O_EXCL if is_new else _FLAGS, 0o600)
+            self.made = is_new
+        except FileExistsError:
+            fd = self.fd = os.open(self.path, _FLAGS, 0o600)
+            self.made = False
         try:
             _open[fd] = get_ident()
             if lock_descriptor(fd, blocking=False):
-                found = _checked(fd)
+                found = self._checked(fd)
         finally:
             if found is None:
                 self.let_go()
         return found
+
+    def is_there(self, found: os.stat_result) -> bool:
+        """Tell whether the path still leads to the file that was found there, and is open."""
+        try:
+            return os.path.samestat(os.stat(self.path), found)
+        except OSError:
+            return False
 
     def is_mine(self) -> bool:
         """Tell whether this very thread has the file locked through another object: it must not wait for itself."""
@@ -65,8 +83,8 @@ class LockFile:
 
     def let_go(self) -> None:
         """Unlock the file, if it is locked; nothing happens in a forked child, whose parent holds it."""
-        fd, self._fd = self._fd, -1
-        if fd < 0 or self._pid != os.getpid():
+        fd, self.fd = self.fd, -1
+        if fd < 0 or self.pid != os.getpid():
             return
         _open.pop(fd, None)
         try:
@@ -80,19 +98,21 @@ class LockFile:
             except OSError:
                 pass
 
+    def _checked(self, fd: int) -> os.stat_result | None:
+        """Look at the file once it is locked: None if it is not the lock file any more, and others lock another.
+
+        Its last holder may have removed it meanwhile, or written an entry into it and given it the entry's name.
+        """
+        found = os.fstat(fd)
+        if not found.st_nlink or (found.st_size and not self.is_there(found)):
+            return None
+        if POSIX and found.st_mode & _OWNERS != _OWNERS:  # an umask took it away
+            keep_private(fd)
+        return found
+
     def __del__(self) -> None:
         # An interrupt may have come between taking the lock and noting it where it is let go of.
         self.let_go()
-
-
-def _checked(fd: int) -> os.stat_result | None:
-    """Look at the file once it is locked: None if its holder has removed it meanwhile, and others lock another."""
-    found = os.fstat(fd)
-    if not found.st_nlink:
-        return None
-    if POSIX and found.st_mode & _OWNERS != _OWNERS:  # an umask took it away
-        keep_private(fd)
-    return found
 
 
 def _close_in_child() -> None:

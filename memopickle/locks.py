@@ -1,8 +1,8 @@
 """The lock of one key between processes, through filelock.
 
 A lock only saves work: every entry is right without it. The lock file exists while somebody computes. Its holder
-removes it while still holding it, which is safe because whoever locks a file looks then whether it is still linked,
-and begins again if not.
+removes it, or writes the entry into it and gives it the entry's name, while still holding it. That is safe because
+whoever locks a file looks then whether it is still the lock file, and begins again if not.
 """
 
 from __future__ import annotations
@@ -99,12 +99,16 @@ class FileKeyLock:
         self.waited: bool = False
         from memopickle.lockfile import LockFile  # on a miss only
 
+        #: Of the lock file.
+        self.path: str = path
         self._file = LockFile(path)
         self._make_folder = make_folder
-        self._mine: tuple[int, int, int] | None = None
+        #: What the file is that we hold. As long as it is open no other gets its inode's number.
+        self._mine: os.stat_result | None = None
+        #: Whether anything may have been written into it.
+        self._used = False
         #: What the file was when it was first waited for.
         self._before: tuple[int, int, int] | None = None
-        self._pid = os.getpid()
 
     def acquire(self, limit: float | None) -> bool:
         try:
@@ -112,32 +116,54 @@ class FileKeyLock:
         except FileNotFoundError:
             if self._make_folder is None:
                 raise
-        self._make_folder(os.path.dirname(self._file.path))
+        self._make_folder(os.path.dirname(self.path))
         return self._take() or self._wait(limit)
 
     def _take(self) -> bool:
-        found = self._file.take()
+        found = self._file.take(is_new=True)
         if found is not None:
-            self._mine = _identity(found)
-            # A holder that ended properly removed its file, a killed one left it for us.
-            self.handed_over = self.waited and self._before != self._mine
+            self._mine = found
+            # A holder that ended properly removed its file, a killed one left it for us, with what it had written.
+            self.handed_over = self.waited and not found.st_size and self._before != _identity(found)
         return found is not None
 
     def _wait(self, limit: float | None) -> bool:
         if not self.waited:  # tasks come again and again, with no time to wait
-            self._before = _look(self._file.path)
+            self._before = _look(self.path)
             self.waited = True
         return not self._file.is_mine() and polled(self._take, limit, POLL)
 
     def held(self) -> bool:
         # A child forked while computing inherits this object, but not the lock.
-        return self._mine is not None and self._pid == os.getpid() and _look(self._file.path) == self._mine
+        return self._mine is not None and self._file.pid == os.getpid() and self._file.is_there(self._mine)
+
+    def is_blank(self) -> bool:
+        """Tell whether this lock is held, and has made its file, so that nobody else may have written into that."""
+        return self._mine is not None and self._file.made and not self._used
+
+    def use_file(self) -> int | None:
+        """Return the descriptor of the blank file, for writing an entry that is then renamed.
+
+        That can be done once, and not in a forked child: None then.
+        """
+        if self._used or self._file.pid != os.getpid():
+            return None
+        self._used = True
+        return self._file.fd
+
+    def renamed(self) -> bool:
+        """Take note that the lock file has another name, and return whether it was ours that was renamed.
+
+        It was not if an invalidation removed it between the look and the renaming, and another took the lock.
+        """
+        self._mine = None
+        return os.fstat(self._file.fd).st_nlink > 0
 
     def release(self) -> None:
         try:
             # Between the look and the removal a clear may put another's file here: that one then computes twice.
             if self.held():
-                os.unlink(self._file.path)
+                os.unlink(self.path)
         except OSError:
             pass  # the folder went away, or became read-only: the next one locks the file that stays
         finally:

@@ -55,7 +55,7 @@ class Steps:
 
     def _second_look(self, flight: Flight, call: Call) -> Any:
         """Look again now that the lock is ours: between the first look and the lock another may have stored it."""
-        value = self._lookup.value(call.key, QUIET)
+        value = MISSING if self._store.is_absent(call.key) else self._lookup.value(call.key, QUIET)
         if value is MISSING and flight.lock.handed_over:
             # Its last holder ended without storing. All who waited now compute, not one behind the other.
             flight.lock.release()

@@ -61,6 +61,15 @@ class Watched(DirectoryStore):
         return self.locks[-1]
 
 
+class Beside(DirectoryStore):
+    """Writes beside the file of its lock, as stores do whose lock is elsewhere."""
+
+    def writer(self, key):
+        writer = super().writer(key)
+        writer.use_lock = lambda lock: None
+        return writer
+
+
 class Invalidating:
     """A result whose key is invalidated while it is being pickled."""
 
@@ -137,10 +146,11 @@ def test_a_lock_is_handed_over_by_a_holder_that_ended_and_not_by_one_that_was_ki
     lock.release()
 
 
-def test_a_late_value_does_not_replace_the_one_stored_after_an_invalidation(sibling):
+@pytest.mark.parametrize("store", [DirectoryStore, Beside])
+def test_a_late_value_does_not_replace_the_one_stored_after_an_invalidation(sibling, store):
     slow, other = Gated("late"), decorated(sibling())
     with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(decorated(sibling()), 1, slow)
+        late = pool.submit(decorated(sibling(store=store)), 1, slow)
         assert slow.began.wait(PATIENCE)
         other.cache_invalidate(1, None)
         assert other(1, lambda x: "new") == "new"
@@ -149,9 +159,25 @@ def test_a_late_value_does_not_replace_the_one_stored_after_an_invalidation(sibl
     assert other.cache_peek(1, None).value == "new"
 
 
-def test_a_value_invalidated_while_it_was_being_written_is_taken_back(sibling):
+def test_a_late_value_leaves_alone_the_lock_file_of_who_computes_after_an_invalidation(sibling):
+    early, late, other = Gated("early"), Gated("late"), decorated(sibling())
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(decorated(sibling()), 1, early)
+        assert early.began.wait(PATIENCE)
+        other.cache_invalidate(1, None)
+        second = pool.submit(decorated(sibling()), 1, late)
+        assert late.began.wait(PATIENCE)
+        early.gate.set()
+        assert first.result(PATIENCE) == "early"
+        late.gate.set()
+        assert second.result(PATIENCE) == "late"
+    assert other.cache_peek(1, None).value == "late"
+
+
+@pytest.mark.parametrize("store", [DirectoryStore, Beside])
+def test_a_value_invalidated_while_it_was_being_written_is_taken_back(sibling, store):
     other = decorated(sibling())
-    decorated(sibling())(1, lambda x: Invalidating(other.cache_invalidate))
+    decorated(sibling(store=store))(1, lambda x: Invalidating(other.cache_invalidate))
     assert not other.cache_contains(1, None)
 
 

@@ -45,10 +45,15 @@ class Writer:
 
     #: Why ``publish`` returns False, for events.
     refusal = "cleared while it was computed"
+    #: Whether ``publish`` itself sees that the key's lock is still held; else the caller does, before and after. Internal.
+    guards: bool = False
 
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
         self._key = key
+
+    def use_lock(self, lock: KeyLock) -> None:
+        """Be told of the lock of the key, which is held until the value is published. Internal."""
 
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         """Make the value visible, whole or not at all; return False if the key was cleared since.
@@ -111,6 +116,10 @@ class Store(ABC):
 
     def open(self) -> None:
         """Check, at the first call of a function, that the place can be used; StoreError says what to mend."""
+
+    def is_absent(self, key: str) -> bool:
+        """Tell whether surely nothing is stored, where that takes less than ``get``; else False. Internal."""
+        return False
 
     def head(self, key: str, size: int = HEAD_SIZE) -> Blob | None:
         """Return the first ``size`` bytes, or None; for listing without reading payloads."""

@@ -1,8 +1,7 @@
 """Entries as files: a folder for each function, written beside and renamed into place.
 
 ``root/<function>/<2 digits>/<the rest of the arguments>.<variant>``. A hit opens one file, takes no lock and writes
-nothing, but for one file time per entry and hour where there is a limit. Everything of ours is recognised by name;
-other files are never removed.
+nothing, but for one file time per entry and hour where there is a limit. Only files with names of ours are removed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from memopickle.expiry import result_ttl
 from memopickle.files import READ_FLAGS, close, full_path, make_directory, read_rest, read_small
 from memopickle.folders import remove_file, scan
 from memopickle.forking import Guard
-from memopickle.locks import stopwatch
+from memopickle.locks import FileKeyLock, stopwatch
 from memopickle.storekey import FUNCTION_SIZE, is_key
 from memopickle.stores.base import HEAD_SIZE, Store, Summary, Writer
 from memopickle.stores.entryfile import check_regular, open_entry_file, peek_entry_file, refuse
@@ -149,6 +148,9 @@ class DirectoryStore(Store):
         finally:
             close(fd)
 
+    def is_absent(self, key: str) -> bool:
+        return self._misses.until > 0 and self._misses.is_absent(self.place(key))
+
     def open_entry(self, key: str) -> int | None:
         """Open an entry as ``get`` does, which counts as a hit; return the descriptor of a regular file, or None.
 
@@ -249,8 +251,6 @@ class DirectoryStore(Store):
         return self._new_writer(self, key, self._places.get(key) or self._place(key))
 
     def lock(self, key: str) -> KeyLock:
-        from memopickle.locks import FileKeyLock  # on a miss only
-
         return FileKeyLock(f"{self.place(key)}.lock", self.make_folder)
 
     def place(self, key: str) -> str:

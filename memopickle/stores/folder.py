@@ -9,7 +9,7 @@ from contextlib import suppress
 from memopickle.errors import StoreError
 from memopickle.files import POSIX, WRITE_FLAGS, byte_count, close, make_directory, replace, write_whole
 from memopickle.folders import open_directory, remove_directory, remove_file
-from memopickle.locks import stopwatch
+from memopickle.locks import FileKeyLock, stopwatch
 from memopickle.storekey import FUNCTION_SIZE
 from memopickle.stores.base import Writer
 from memopickle.stores.misses import MOMENT
@@ -18,6 +18,7 @@ from memopickle.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from memopickle.locks import KeyLock
     from memopickle.stores.account import Account
     from memopickle.stores.directory import DirectoryStore
     from memopickle.typed import Blob
@@ -56,6 +57,8 @@ class FolderWriter(Writer):
     A clear renames the folder aside, and a late value goes along with it instead of into the new folder.
     """
 
+    _lock: FileKeyLock | None = None
+
     def __init__(self, account: Account, store: DirectoryStore, key: str, path: str) -> None:
         self._path = path
         self._account = account
@@ -69,24 +72,55 @@ class FolderWriter(Writer):
         self._shard = f"{base}{key[_SHARD]}"
         self._target = f"{self._shard}/{key[_SHARD.stop :]}"
 
+    def use_lock(self, lock: KeyLock) -> None:
+        if self._fd is None or not isinstance(lock, FileKeyLock) or lock.path != f"{self._path}.lock":
+            return
+        if lock.is_blank():
+            self._lock, self.guards = lock, True
+
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
+        if self._lock is not None:
+            return self._publish_locked(self._lock, chunks)
         temporary = f"{self._shard}/.mpk-{os.urandom(8).hex()}.tmp"
         try:
             fd = self._create(temporary)
         except FileNotFoundError:
             return False  # the folder was set aside and is gone
         try:
-            size = self._fill(fd, chunks)
+            try:
+                size = self._fill(fd, chunks)
+            finally:
+                close(fd)
             before = self._account.weigh(self._target, self._fd)
-            if self._durable:
-                self._show_durably(temporary)
-            else:
-                self._show(temporary)
+            (self._show_durably if self._durable else self._show)(temporary)
         except BaseException as error:
             remove_file(temporary, self._fd)
             if isinstance(error, FileNotFoundError):
                 return False
             raise
+        if before is not None:
+            self._account.stored(self._path, size, before)
+        return True
+
+    def _publish_locked(self, lock: FileKeyLock, chunks: Iterable[Blob]) -> bool:
+        """Write the entry into the file of its lock, and rename that: one file less to make, and one to remove.
+
+        Whatever fails before leaves a lock file, which is removed when the lock is released.
+        """
+        fd = lock.use_file()
+        if fd is None:
+            return False
+        size = self._fill(fd, chunks)
+        before = self._account.weigh(self._target, self._fd)
+        if not lock.held():
+            return False
+        try:
+            (self._show_durably if self._durable else self._show)(f"{self._target}.lock")
+        except FileNotFoundError:
+            return False  # an invalidation removed it, or the folder was set aside and is gone
+        if not lock.renamed():
+            remove_file(self._target, self._fd)
+            return False
         if before is not None:
             self._account.stored(self._path, size, before)
         return True
@@ -111,19 +145,16 @@ class FolderWriter(Writer):
 
     def _fill(self, fd: int, chunks: Iterable[Blob]) -> int:
         size = 0
-        try:
-            if POSIX and stopwatch() >= _umask.harmless_until:
-                _umask.correct(fd)
-            for chunk in chunks:
-                count = byte_count(chunk)
-                size += count
-                if size > self._account.largest:
-                    self._account.refuse(self._path)
-                write_whole(fd, chunk, count)
-            if self._durable:
-                os.fsync(fd)
-        finally:
-            close(fd)
+        if POSIX and stopwatch() >= _umask.harmless_until:
+            _umask.correct(fd)
+        for chunk in chunks:
+            count = byte_count(chunk)
+            size += count
+            if size > self._account.largest:
+                self._account.refuse(self._path)
+            write_whole(fd, chunk, count)
+        if self._durable:
+            os.fsync(fd)
         return size
 
     def _show_durably(self, temporary: str) -> None:

@@ -383,11 +383,10 @@ def test_46_durable_entries_are_flushed_before_they_become_visible(tmp_path):
     log = tmp_path / "log"
     before = ["strace", "-f", "-qq", "-y", "-o", str(log), "-e", f"trace=write,fsync,{RENAMES}"]
     outcome(f"{DURABLE}\nreport(repeated('a'))", tmp_path / "cache", before=before)
-    lines = [line for line in log.read_text().splitlines() if "/.mpk-" in line or "fsync" in line]
-    lines = [line for line in lines if "/.mpk-statistics" not in line]
+    lines = [line for line in log.read_text().splitlines() if ".lock" in line or "fsync" in line]
     calls = [re.match(r"\d+\s+(\w+)\(", line)[1] for line in lines]
     assert [call.removesuffix("at2").removesuffix("at") for call in calls] == ["write", "fsync", "rename", "fsync"]
-    assert ".tmp" in lines[-3]
+    assert ".lock" in lines[-3]
 
 
 def test_47_orphaned_temporary_files(double):
