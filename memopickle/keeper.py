@@ -9,6 +9,7 @@ from memopickle.formats import open_serializer
 from memopickle.header import CODE_SIZE, EXCEPTION, VALUE, Facts
 from memopickle.locks import undisturbed
 from memopickle.serializers import in_process
+from memopickle.stores.base import Writer
 from memopickle.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from memopickle.culprit import Explainer
     from memopickle.flight import Flight
     from memopickle.locks import KeyLock
-    from memopickle.stores.base import Writer
 
 __all__ = ["Keeper"]
 
@@ -49,7 +49,7 @@ class Keeper:
                 writer = self._store.writer(key)
             except (FileNotFoundError, FileExistsError):
                 writer = undisturbed(self._store.writer, key)
-            if lock is not None:
+            if lock is not None and isinstance(writer, Writer):  # a store of somebody's own may have writers of its own
                 writer.use_lock(lock)
             return writer
         except Exception as error:  # noqa: BLE001  whatever a store does, the function's result reaches the caller
@@ -94,14 +94,15 @@ class Keeper:
         return Facts(created, expires, cost, self._code, call.metadata(), lasting, EXCEPTION if raised else VALUE)
 
     def _publish(self, value: Any, facts: Facts, flight: Flight, writer: Writer) -> bool:
-        if not writer.guards and not flight.lock.held():
+        guards = isinstance(writer, Writer) and writer.guards
+        if not guards and not flight.lock.held():
             return False
         payload = value if facts.kind == VALUE else self._frozen(value)
         size = self._face.write(writer, flight.key, payload, facts)
         if size is None:
             return False
         # Looked at again: an invalidation between the first look and the write found nothing to remove.
-        if not writer.guards and not flight.lock.held():
+        if not guards and not flight.lock.held():
             writer.retract()
             return False
         self._trouble.mended(flight.key)

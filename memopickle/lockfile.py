@@ -14,7 +14,11 @@ from contextlib import suppress
 
 from filelock import lock_descriptor, unlock_descriptor  # 33 ms: this module is imported on a miss only
 
-from memopickle.files import POSIX, keep_private
+from memopickle.files import POSIX, close, keep_private
+from memopickle.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["LockFile"]
 
@@ -71,6 +75,31 @@ class LockFile:
             return os.path.samestat(os.stat(self.path), found)
         except OSError:
             return False
+
+    def has_name(self, found: os.stat_result) -> bool:
+        """Tell whether the file that was found, and is open, has whatever name."""
+        try:
+            now = os.fstat(self.fd)
+        except OSError:
+            return False
+        return os.path.samestat(now, found) and now.st_nlink > 0
+
+    def write(self, found: os.stat_result, fill: Callable[[int], int]) -> int | None:
+        """Have ``fill`` write into the file that was found, and return what it returned; None if it was let go of.
+
+        Through a descriptor of this call: another thread may let go of the file meanwhile, and what is opened next get
+        the number of ours. Closing it also tells what a file system tells then only. Raises OSError.
+        """
+        try:
+            fd = os.dup(self.fd)
+        except OSError:
+            return None
+        try:
+            _open[fd] = get_ident()
+            return fill(fd) if os.path.samestat(os.fstat(fd), found) else None
+        finally:
+            _open.pop(fd, None)
+            close(fd)
 
     def is_mine(self) -> bool:
         """Tell whether this very thread has the file locked through another object: it must not wait for itself."""

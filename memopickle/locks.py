@@ -141,23 +141,23 @@ class FileKeyLock:
         """Tell whether this lock is held, and has made its file, so that nobody else may have written into that."""
         return self._mine is not None and self._file.made and not self._used
 
-    def use_file(self) -> int | None:
-        """Return the descriptor of the blank file, for writing an entry that is then renamed.
+    def write(self, fill: Callable[[int], int]) -> int | None:
+        """Have ``fill`` write an entry into the blank file, which is then to be renamed; return what it returned.
 
-        That can be done once, and not in a forked child: None then.
+        That can be done once, and neither in a forked child nor once the lock was let go of: None then. OSError.
         """
-        if self._used or self._file.pid != os.getpid():
+        if self._mine is None or self._used:
             return None
         self._used = True
-        return self._file.fd
+        return self._file.write(self._mine, fill)
 
     def renamed(self) -> bool:
         """Take note that the lock file has another name, and return whether it was ours that was renamed.
 
         It was not if an invalidation removed it between the look and the renaming, and another took the lock.
         """
-        self._mine = None
-        return os.fstat(self._file.fd).st_nlink > 0
+        found, self._mine = self._mine, None
+        return found is not None and self._file.has_name(found)
 
     def release(self) -> None:
         try:

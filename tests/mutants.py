@@ -469,22 +469,22 @@ MUTANTS = [
     Mutant(
         "the look at the lock's own path before publishing",
         "keeper.py",
-        "if not writer.guards and not flight.lock.held():\n            return False",
+        "if not guards and not flight.lock.held():\n            return False",
         "if False:\n            return False",
         GUARDS + "a_late_value_does_not_replace_the_one_stored_after_an_invalidation",
     ),
     Mutant(
         "the look at the lock's own path after publishing",
         "keeper.py",
-        "if not writer.guards and not flight.lock.held():\n            writer.retract()",
+        "if not guards and not flight.lock.held():\n            writer.retract()",
         "if False:\n            writer.retract()",
         GUARDS + "a_value_invalidated_while_it_was_being_written_is_taken_back",
     ),
     Mutant(
         "the look at the lock before its file is renamed",
         "stores/folder.py",
-        "if not lock.held():\n            return False",
-        "if False:\n            return False",
+        "if size is None or not lock.held():",
+        "if size is None:",
         GUARDS + "a_late_value_leaves_alone_the_lock_file_of_who_computes_after_an_invalidation",
     ),
     Mutant(
@@ -511,16 +511,9 @@ MUTANTS = [
     Mutant(
         "a lock file is written into once",
         "locks.py",
-        "if self._used or",
-        "if",
+        "if self._mine is None or self._used:",
+        "if self._mine is None:",
         "stores/test_lock_becomes_entry.py::test_a_lock_file_is_used_once",
-    ),
-    Mutant(
-        "a forked child does not write into the lock file of its parent",
-        "locks.py",
-        "if self._used or self._file.pid != os.getpid():",
-        "if self._used:",
-        "stores/test_lock_becomes_entry.py::test_a_forked_child_writes_nothing_into_its_parents_file_nor_into_what_got_its_number",
     ),
     Mutant(
         "only the lock file of an entry becomes that entry",
@@ -542,6 +535,14 @@ MUTANTS = [
         "return self._misses.until > 0 and",
         "return self._misses.until > 0 or",
         GUARDS + "a_value_stored_while_the_lock_was_waited_for_is_a_hit",
+    ),
+    Mutant(
+        "what got the number of a lock file that was let go of is not written into",
+        "lockfile.py",
+        "return fill(fd) if os.path.samestat(os.fstat(fd), found) else None",
+        "return fill(fd)",
+        "stores/test_lock_becomes_entry.py"
+        "::test_a_lock_that_another_thread_lets_go_of_is_not_written_into_nor_what_gets_its_number",
     ),
     Mutant(
         "a dropped flight does not publish",

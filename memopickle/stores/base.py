@@ -45,7 +45,7 @@ class Writer:
 
     #: Why ``publish`` returns False, for events.
     refusal = "cleared while it was computed"
-    #: Whether ``publish`` itself sees that the key's lock is still held; else the caller does, before and after. Internal.
+    #: Whether ``publish`` itself sees that the key's lock is still held; else the caller does, before and after it.
     guards: bool = False
 
     def __init__(self, store: Store, key: str) -> None:

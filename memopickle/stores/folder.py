@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from functools import partial
 
 from memopickle.errors import StoreError
 from memopickle.files import POSIX, WRITE_FLAGS, byte_count, close, make_directory, replace, write_whole
@@ -88,7 +89,9 @@ class FolderWriter(Writer):
             return False  # the folder was set aside and is gone
         try:
             try:
-                size = self._fill(fd, chunks)
+                if POSIX and stopwatch() >= _umask.harmless_until:
+                    _umask.correct(fd)
+                size = self._fill(chunks, fd)
             finally:
                 close(fd)
             before = self._account.weigh(self._target, self._fd)
@@ -107,12 +110,9 @@ class FolderWriter(Writer):
 
         Whatever fails before leaves a lock file, which is removed when the lock is released.
         """
-        fd = lock.use_file()
-        if fd is None:
-            return False
-        size = self._fill(fd, chunks)
+        size = lock.write(partial(self._fill, chunks))
         before = self._account.weigh(self._target, self._fd)
-        if not lock.held():
+        if size is None or not lock.held():
             return False
         try:
             (self._show_durably if self._durable else self._show)(f"{self._target}.lock")
@@ -143,10 +143,8 @@ class FolderWriter(Writer):
             make_directory(self._shard, self._fd)
             return os.open(temporary, WRITE_FLAGS, _MODE, dir_fd=self._fd)
 
-    def _fill(self, fd: int, chunks: Iterable[Blob]) -> int:
+    def _fill(self, chunks: Iterable[Blob], fd: int) -> int:
         size = 0
-        if POSIX and stopwatch() >= _umask.harmless_until:
-            _umask.correct(fd)
         for chunk in chunks:
             count = byte_count(chunk)
             size += count

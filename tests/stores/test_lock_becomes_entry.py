@@ -1,7 +1,9 @@
 """Where the lock of a key is a file that we made, the entry is written into it, and it is renamed to the entry."""
 
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 
@@ -109,7 +111,7 @@ def test_what_a_killed_holder_had_written_is_not_handed_over(tmp_path):
     path = str(tmp_path / "lock")
     holder, waiter = taken(path), FileKeyLock(path)
     assert not waiter.acquire(0)
-    os.write(holder.use_file(), b"part of an entry")
+    holder.write(lambda fd: os.write(fd, b"part of an entry"))
     holder._file.let_go()  # as the system does for a killed process
     assert waiter.acquire(0)
     assert not waiter.handed_over
@@ -156,7 +158,7 @@ def test_who_locks_the_file_once_it_is_the_entry_does_not_take_it_for_the_lock(s
 
     def publish_first(fd, **options):
         monkeypatch.setattr(lockfile, "lock_descriptor", real)
-        os.write(holder.use_file(), b"entry")
+        holder.write(lambda fd: os.write(fd, b"entry"))
         os.rename(path, f"{store.path}/entry")
         assert holder.renamed()
         holder.release()
@@ -261,11 +263,96 @@ def test_a_forked_child_writes_nothing_into_its_parents_file_nor_into_what_got_i
 
 def test_a_lock_file_is_used_once(tmp_path):
     lock = taken(str(tmp_path / "lock"))
-    assert lock.use_file() is not None
-    assert lock.use_file() is None
+    assert lock.write(lambda fd: os.write(fd, b"first")) == 5
+    assert lock.write(lambda fd: os.write(fd, b"second")) is None
     assert not lock.is_blank()
     lock.release()
     assert not os.path.exists(tmp_path / "lock")
+
+
+def test_a_lock_that_another_thread_lets_go_of_is_not_written_into_nor_what_gets_its_number(tmp_path):
+    lock = taken(str(tmp_path / "lock"))
+    number = lock._file.fd
+    os.close(number)  # as by a task that ends the flight of a loop that was stopped
+    with open(tmp_path / "other", "wb") as other:
+        assert other.fileno() == number
+        assert lock.write(lambda fd: os.write(fd, b"entry")) is None
+        assert os.path.getsize(tmp_path / "other") == 0
+    lock._file.fd = -1
+
+
+def test_an_entry_is_written_on_through_a_descriptor_of_its_own_after_the_lock_was_let_go_of(tmp_path):
+    lock = taken(str(tmp_path / "lock"))
+
+    def fill(fd):
+        lock.release()
+        with open(tmp_path / "other", "wb"):
+            return os.write(fd, b"entry")
+
+    assert lock.write(fill) == 5
+    assert not lock.held()
+    assert os.listdir(tmp_path) == ["other"]
+    assert os.path.getsize(tmp_path / "other") == 0
+
+
+def test_what_a_file_system_tells_on_closing_only_keeps_the_entry_out(store, monkeypatch, caplog):
+    function, real = same(store), os.close
+    store.open()
+
+    def full(fd):
+        size = os.fstat(fd).st_size if stat.S_ISREG(os.fstat(fd).st_mode) else 0
+        real(fd)
+        if size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "close", full)
+    assert function(1) == 1
+    monkeypatch.undo()
+    assert "No space left" in caplog.text
+    assert files(store) == []
+
+
+def test_an_umask_set_by_the_function_costs_no_other_entry_its_mode(store):
+    plain = same(store)
+
+    def narrow(number, path):
+        os.umask(0o777)
+        return number
+
+    try:
+        cached(store, narrow)(1)
+        Cache(store, secret=SECRET).cached(lambda number: number, single_flight=False)(1)
+    finally:
+        os.umask(0o022)
+    assert plain(1) == 1
+    found = {
+        os.stat(path).st_mode
+        for folder, _, names in os.walk(store.path)
+        for name in names
+        if len(path := os.path.join(folder, name)) > 120
+    }
+    assert found == {0o100600}
+
+
+class Foreign:
+    """A writer that does not derive from ours."""
+
+    refusal = "no"
+
+    def __init__(self, writer):
+        self.publish, self.retract, self.close = writer.publish, writer.retract, writer.close
+
+
+class Wrapping(DirectoryStore):
+    def writer(self, key):
+        return Foreign(super().writer(key))
+
+
+def test_a_writer_of_somebody_elses_making_is_not_told_of_the_lock(store):
+    function = same(Wrapping(store.path))
+    assert (function(1), function(1)) == (1, 1)
+    assert function.cache_info().hits == 1
+    assert len(files(store)) == 1
 
 
 def test_under_the_lock_of_something_else_an_entry_is_written_beside(store):
