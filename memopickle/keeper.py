@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from memopickle.context import Call, Context
     from memopickle.culprit import Explainer
     from memopickle.flight import Flight
-    from memopickle.locks import KeyLock
 
 __all__ = ["Keeper"]
 
@@ -39,19 +38,13 @@ class Keeper:
         self._trouble = context.trouble
         self._store = context.cache.store
 
-    def open(self, key: str, lock: KeyLock | None = None) -> Writer | None:
-        """Return the writer for a key, to be opened before its value is computed; None if there can't be one.
-
-        ``lock`` is that of the key, where there is one.
-        """
+    def open(self, key: str) -> Writer | None:
+        """Return the writer for a key, to be opened before its value is computed; None if there can't be one."""
         try:
             try:
-                writer = self._store.writer(key)
+                return self._store.writer(key)
             except (FileNotFoundError, FileExistsError):
-                writer = undisturbed(self._store.writer, key)
-            if lock is not None and isinstance(writer, Writer):  # a store of somebody's own may have writers of its own
-                writer.use_lock(lock)
-            return writer
+                return undisturbed(self._store.writer, key)
         except Exception as error:  # noqa: BLE001  whatever a store does, the function's result reaches the caller
             self.failed(key, error)
             return None
@@ -94,7 +87,8 @@ class Keeper:
         return Facts(created, expires, cost, self._code, call.metadata(), lasting, EXCEPTION if raised else VALUE)
 
     def _publish(self, value: Any, facts: Facts, flight: Flight, writer: Writer) -> bool:
-        guards = isinstance(writer, Writer) and writer.guards
+        # A store of somebody's own may have writers that do not derive from ours.
+        guards = isinstance(writer, Writer) and writer.use_lock(flight.lock)
         if not guards and not flight.lock.held():
             return False
         payload = value if facts.kind == VALUE else self._frozen(value)
@@ -121,8 +115,10 @@ class Keeper:
     def explained(self, error: Exception, value: Any) -> Exception:
         """Return why a value can't be stored: the error, or one that says which part of the value is at fault."""
         if self._explainer is None:
-            from memopickle.culprit import Explainer  # for the results that can't be stored
-
+            try:
+                from memopickle.culprit import Explainer  # for the results that can't be stored
+            except (ImportError, OSError):  # no descriptors left to import it
+                return error
             self._explainer = Explainer(self._serializer)
         return self._explainer.explained(error, value)
 

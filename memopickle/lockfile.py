@@ -7,6 +7,7 @@ lock is taken is one call.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from _thread import get_ident  # as threading has it
@@ -92,8 +93,10 @@ class LockFile:
         """
         try:
             fd = os.dup(self.fd)
-        except OSError:
-            return None
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                return None
+            raise
         try:
             _open[fd] = get_ident()
             return fill(fd) if os.path.samestat(os.fstat(fd), found) else None
@@ -107,6 +110,18 @@ class LockFile:
         try:
             there = os.stat(self.path)
             return any(os.path.samestat(there, os.fstat(fd)) for fd, owner in _open.copy().items() if owner == me)
+        except OSError:
+            return False
+
+    def unlock(self) -> None:
+        """Let others lock the file, and keep it open."""
+        with suppress(OSError):
+            unlock_descriptor(self.fd)
+
+    def lock_again(self) -> bool:
+        """Lock the file that is open; return whether nobody else has it locked."""
+        try:
+            return lock_descriptor(self.fd, blocking=False)
         except OSError:
             return False
 

@@ -27,6 +27,7 @@ __all__ = [
     "locked_file",
     "real_clock",
     "remove_free_locks",
+    "shared",
     "stopwatch",
     "take",
     "undisturbed",
@@ -107,6 +108,8 @@ class FileKeyLock:
         self._mine: os.stat_result | None = None
         #: Whether anything may have been written into it.
         self._used = False
+        #: Whether others may take the lock meanwhile.
+        self._shared = False
         #: What the file was when it was first waited for.
         self._before: tuple[int, int, int] | None = None
 
@@ -159,16 +162,25 @@ class FileKeyLock:
         found, self._mine = self._mine, None
         return found is not None and self._file.has_name(found)
 
+    def share(self) -> None:
+        """Let others take the lock too, and go on telling by ``held`` whether an invalidation has removed its file."""
+        self._used = self._shared = True
+        self._file.unlock()
+
     def release(self) -> None:
         try:
             # Between the look and the removal a clear may put another's file here: that one then computes twice.
-            if self.held():
+            if self.held() and not self._is_left_to_others():
                 os.unlink(self.path)
         except OSError:
             pass  # the folder went away, or became read-only: the next one locks the file that stays
         finally:
             self._mine = None
             self._file.let_go()
+
+    def _is_left_to_others(self) -> bool:
+        """Tell whether it is not for us to remove the file: who made it does, or who has it locked."""
+        return self._shared and not (self._file.made and self._file.lock_again())
 
 
 def remove_free_locks(folder: str) -> None:
@@ -200,6 +212,16 @@ def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple
         return lock, lock.acquire(limit)
 
     return undisturbed(attempt, key)
+
+
+def shared(lock: KeyLock) -> KeyLock:
+    """Let others take a lock too; return what still tells whether an invalidation took it away, where it can."""
+    share = getattr(lock, "share", None)
+    if share is None:
+        lock.release()
+        return NoLock()
+    share()
+    return lock
 
 
 def undisturbed(attempt: Callable[[str], T], key: str) -> T:

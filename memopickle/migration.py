@@ -43,7 +43,7 @@ class Migration:
             except Exception as error:  # noqa: BLE001  the user's code: what fails is computed
                 self._tell(version, error)
                 continue
-            flight.writer = self._keeper.open(call.key, flight.lock)
+            flight.writer = self._keeper.open(call.key)
             self._keeper.keep(flight, call, value, found.cost, created=found.created)
             return value
         return MISSING

@@ -142,7 +142,7 @@ class Runner(Steps):
 
     def _run(self, flight: Flight, call: Call) -> Any:
         """Call the function, and store what it returns, or raises where that is worth it."""
-        flight.writer = self._keeper.open(call.key, flight.lock)
+        flight.writer = self._keeper.open(call.key)
         began = stopwatch()
         try:
             value = self._function(*call.args, **call.kwargs)

@@ -7,7 +7,7 @@ from memopickle.events import LockWait, Raised
 from memopickle.failures import Failure
 from memopickle.flight import Flight
 from memopickle.keeper import Keeper
-from memopickle.locks import NoLock, real_clock
+from memopickle.locks import real_clock, shared
 from memopickle.lookup import MISSING, QUIET, Overdue
 from memopickle.migration import Migration
 from memopickle.typed import TYPE_CHECKING, Any
@@ -58,8 +58,7 @@ class Steps:
         value = MISSING if self._store.is_absent(call.key) else self._lookup.value(call.key, QUIET)
         if value is MISSING and flight.lock.handed_over:
             # Its last holder ended without storing. All who waited now compute, not one behind the other.
-            flight.lock.release()
-            flight.lock = NoLock()
+            flight.lock = shared(flight.lock)
         return value
 
     def _found(self, value: Any) -> Any:

@@ -532,8 +532,8 @@ MUTANTS = [
     Mutant(
         "the second look is not left out",
         "stores/directory.py",
-        "return self._misses.until > 0 and",
-        "return self._misses.until > 0 or",
+        "and self._misses.is_still_absent(self.place(key))",
+        "",
         GUARDS + "a_value_stored_while_the_lock_was_waited_for_is_a_hit",
     ),
     Mutant(

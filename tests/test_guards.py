@@ -66,7 +66,7 @@ class Beside(DirectoryStore):
 
     def writer(self, key):
         writer = super().writer(key)
-        writer.use_lock = lambda lock: None
+        writer.use_lock = lambda lock: False
         return writer
 
 
@@ -196,6 +196,73 @@ def test_a_forked_child_neither_holds_nor_releases_its_parents_lock(tmp_path):
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(FileKeyLock(str(tmp_path / "lock")).acquire, 0).result(PATIENCE) is False
     lock.release()
+
+
+def test_a_value_handed_over_after_an_invalidation_is_kept_out_by_the_next_one(sibling):
+    first, second, other = Gated("first"), Gated("second"), decorated(sibling())
+    waiting = sibling(store=Watched)
+    with ThreadPoolExecutor(2) as pool:
+        holder = pool.submit(decorated(sibling()), 1, first)
+        assert first.began.wait(PATIENCE)
+        waiter = pool.submit(decorated(waiting), 1, second)
+        until(lambda: any(lock.waited for lock in waiting.store.locks))
+        other.cache_invalidate(1, None)
+        assert second.began.wait(PATIENCE)
+        other.cache_invalidate(1, None)
+        second.gate.set()
+        assert waiter.result(PATIENCE) == "second"
+        assert not other.cache_contains(1, None)
+        first.gate.set()
+        assert holder.result(PATIENCE) == "first"
+    assert not other.cache_contains(1, None)
+
+
+def failed_holder(sibling, waiters, compute):
+    """Have a holder fail while others wait, who then compute; return the futures of these."""
+    began, gate = threading.Event(), threading.Event()
+
+    def fail(x):
+        began.set()
+        assert gate.wait(PATIENCE)
+        raise ValueError(x)
+
+    caches = [sibling(store=Watched) for _ in range(waiters)]
+    with ThreadPoolExecutor(waiters + 1) as pool:
+        pool.submit(decorated(sibling()), 1, fail)
+        assert began.wait(PATIENCE)
+        waits = [pool.submit(decorated(cache), 1, compute) for cache in caches]
+        until(lambda: all(any(lock.waited for lock in cache.store.locks) for cache in caches))
+        gate.set()
+    return waits
+
+
+def lock_files(cache):
+    return [name for _, _, names in os.walk(cache.store.path) for name in names if name.endswith(".lock")]
+
+
+@pytest.mark.parametrize("waiters", [1, 3])
+def test_what_waiters_compute_after_a_holder_failed_is_stored_and_leaves_no_lock(sibling, waiters):
+    waits = failed_holder(sibling, waiters, lambda x: x)
+    assert [wait.result(PATIENCE) for wait in waits] == [1] * waiters
+    assert decorated(sibling()).cache_contains(1, None)
+    assert lock_files(sibling()) == []
+
+
+def test_of_waiters_who_fail_as_the_holder_did_no_lock_is_left(sibling):
+    waits = failed_holder(sibling, 3, lambda x: 1 // 0)
+    assert {type(wait.exception(PATIENCE)) for wait in waits} == {ZeroDivisionError}
+    assert lock_files(sibling()) == []
+
+
+def test_who_made_a_lock_that_is_shared_leaves_it_to_who_has_locked_it_since(tmp_path):
+    holder, maker = (FileKeyLock(str(tmp_path / "lock")) for _ in range(2))
+    assert maker.acquire(0)
+    maker.share()
+    assert holder.acquire(0)
+    maker.release()
+    assert holder.held()
+    holder.release()
+    assert os.listdir(tmp_path) == []
 
 
 # -- stores ----------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class AsyncRunner(Steps):
         return await self._run_anew(flight, call) if newer is MISSING else newer
 
     async def _run_anew(self, flight: TaskFlight, call: Call) -> Any:
-        flight.writer = await self._step(flight, self._keeper.open, call.key, flight.lock)
+        flight.writer = await self._step(flight, self._keeper.open, call.key)
         return await self._run(flight, call, fallback=False)
 
     # -- leading and following -----------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class AsyncRunner(Steps):
         if value is MISSING:
             value = MISSING if self._migration is None else self._migration.value(flight, call)
         if value is MISSING:
-            flight.writer = self._keeper.open(call.key, flight.lock)
+            flight.writer = self._keeper.open(call.key)
         return value
 
     def _succeeded(self, flight: TaskFlight, call: Call, value: Any, cost: int) -> None:

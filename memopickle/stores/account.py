@@ -38,6 +38,8 @@ class Account:
         self._root = root
         #: How many bytes an entry may have; see ``refuse``.
         self.largest: int = ENDLESS
+        #: Whether the file system renames a file that is open, until it refused to; see FolderWriter.
+        self.renames_locks: bool = True
         #: What is there if anybody keeps account.
         self._file = f"{root}/{USAGE}"
         #: How many accounts this process had made when it saw that nobody keeps one here, and until when, by the

@@ -45,15 +45,17 @@ class Writer:
 
     #: Why ``publish`` returns False, for events.
     refusal = "cleared while it was computed"
-    #: Whether ``publish`` itself sees that the key's lock is still held; else the caller does, before and after it.
-    guards: bool = False
 
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
         self._key = key
 
-    def use_lock(self, lock: KeyLock) -> None:
-        """Be told of the lock of the key, which is held until the value is published. Internal."""
+    def use_lock(self, lock: KeyLock) -> bool:
+        """Be told, before ``publish``, of the lock of the key; return whether ``publish`` sees that it is still held.
+
+        Else the caller does, before and after it. Internal.
+        """
+        return False
 
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         """Make the value visible, whole or not at all; return False if the key was cleared since.

@@ -149,7 +149,7 @@ class DirectoryStore(Store):
             close(fd)
 
     def is_absent(self, key: str) -> bool:
-        return self._misses.until > 0 and self._misses.is_absent(self.place(key))
+        return type(self).get is DirectoryStore.get and self._misses.is_still_absent(self.place(key))
 
     def open_entry(self, key: str) -> int | None:
         """Open an entry as ``get`` does, which counts as a hit; return the descriptor of a regular file, or None.

@@ -73,11 +73,12 @@ class FolderWriter(Writer):
         self._shard = f"{base}{key[_SHARD]}"
         self._target = f"{self._shard}/{key[_SHARD.stop :]}"
 
-    def use_lock(self, lock: KeyLock) -> None:
+    def use_lock(self, lock: KeyLock) -> bool:
         if self._fd is None or not isinstance(lock, FileKeyLock) or lock.path != f"{self._path}.lock":
-            return
-        if lock.is_blank():
-            self._lock, self.guards = lock, True
+            return False
+        if self._account.renames_locks and lock.is_blank():
+            self._lock = lock
+        return self._lock is not None
 
     def publish(self, chunks: Iterable[Blob], expires_at: float | None) -> bool:
         if self._lock is not None:
@@ -118,6 +119,9 @@ class FolderWriter(Writer):
             (self._show_durably if self._durable else self._show)(f"{self._target}.lock")
         except FileNotFoundError:
             return False  # an invalidation removed it, or the folder was set aside and is gone
+        except OSError:
+            self._account.renames_locks = False  # perhaps since it is open; the next are written beside
+            raise
         if not lock.renamed():
             remove_file(self._target, self._fd)
             return False

@@ -29,6 +29,10 @@ class Misses:
         same = not hasattr(os, "geteuid") or os.getuid() == os.geteuid()
         self.until = stopwatch() + MOMENT if same else 0
 
+    def is_still_absent(self, path: str) -> bool:
+        """Tell whether nothing is at a path; False too where that would not be reliable, or did not hold lately."""
+        return self.until > 0 and self.is_absent(path)
+
     def is_absent(self, path: str) -> bool:
         """Tell whether nothing is at a path."""
         if os.access(path, os.F_OK):

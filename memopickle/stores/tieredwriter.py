@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memopickle.locks import KeyLock, NoLock, take, undisturbed
+from memopickle.locks import KeyLock, NoLock, shared, take, undisturbed
 from memopickle.stores.base import Writer
 from memopickle.stores.tier import attempt_each, skip_all
 
@@ -110,6 +110,10 @@ class TieredLock:
 
     def held(self) -> bool:
         return self._lock.held()
+
+    def share(self) -> None:
+        """See :func:`memopickle.locks.shared`."""
+        self._lock = shared(self._lock)
 
     def release(self) -> None:
         self._lock.release()

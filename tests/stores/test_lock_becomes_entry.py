@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from helpers.programs import run
@@ -334,6 +335,64 @@ def test_an_umask_set_by_the_function_costs_no_other_entry_its_mode(store):
     assert found == {0o100600}
 
 
+def test_where_an_open_file_can_not_be_renamed_the_next_entries_are_written_beside(store, monkeypatch, caplog):
+    function, real = same(store), os.replace
+
+    def refuse(source, target, **options):
+        if source.endswith(".lock"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        real(source, target, **options)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert (function(1), function(2), function(1), function(1)) == (1, 2, 1, 1)
+    assert function.cache_info().hits == 1
+    assert len(files(store)) == 2
+    assert len(caplog.messages) == 1
+
+
+class Elsewhere(DirectoryStore):
+    """Also looks into a second place."""
+
+    def get(self, key):
+        found = super().get(key)
+        if found is None and self.looks:
+            return self.second.get(key)
+        self.looks += 1
+        return found
+
+
+def test_the_second_look_is_that_of_the_store_where_it_has_one_of_its_own(store, tmp_path):
+    elsewhere = Elsewhere(store.path)
+    elsewhere.looks, elsewhere.second = 0, DirectoryStore(tmp_path / "second")
+    assert same(elsewhere.second)(1) == 1
+    assert same(elsewhere)(1) == 1
+    assert files(store) == []
+
+
+def test_out_of_descriptors_an_entry_is_not_stored_and_that_is_told(store, caplog):
+    import resource
+
+    taken = []
+
+    def use_up(number, path):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 8, before[1]))
+        with suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        return number
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    function = cached(store, use_up)
+    try:
+        assert function(1) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for fd in taken:
+            os.close(fd)
+    assert "Too many open files" in caplog.text
+    assert files(store) == []
+
+
 class Foreign:
     """A writer that does not derive from ours."""
 
@@ -359,7 +418,7 @@ def test_under_the_lock_of_something_else_an_entry_is_written_beside(store):
     store.open()
     lock = taken(f"{store.path}/lock")
     with store.writer(store_key()) as writer:
-        writer.use_lock(lock)
+        assert not writer.use_lock(lock)
         assert writer.publish([b"value"], None)
     assert lock.held()
     lock.release()
