@@ -18,7 +18,7 @@ from helpers.programs import run
 from memopickle import Cache, DirectoryStore, StoreError, default_cache
 from memopickle.events import Evicted, NotStored
 from memopickle.files import file_time
-from memopickle.stores import candidates, eviction, look, usage
+from memopickle.stores import account, candidates, eviction, look, usage
 from memopickle.stores.layout import USAGE
 from memopickle.testing import store_key
 
@@ -558,7 +558,8 @@ def test_one_that_has_no_limit_tells_those_who_have_one(tmp_path):
     assert held(store) == 10
 
 
-def test_a_store_without_a_limit_tells_one_that_has_just_begun_to_keep_account(tmp_path):
+def test_a_store_without_a_limit_tells_one_that_has_just_begun_to_keep_account(tmp_path, monkeypatch):
+    monkeypatch.setattr(account, "MOMENT", HOUR * 10**9)  # so that it is not the time that tells
     free, limited = DirectoryStore(tmp_path), DirectoryStore(tmp_path, max_entries=10)
     fill(free, [0])
     fill(limited, [1])
