@@ -41,16 +41,20 @@ class LockFile:
     fd: int = -1
     #: Whether it was this object that made the file that is open.
     made: bool = False
+    #: Whether several can lock it.
+    can_share: bool = POSIX
+    #: Whether others may have locked it too.
+    shared: bool = False
 
     def __init__(self, path: str) -> None:
         self.path = path
         #: The process that may have it open.
         self.pid: int = os.getpid()
 
-    def take(self, *, is_new: bool = False) -> os.stat_result | None:
+    def take(self, *, is_new: bool = False, joins: bool = False) -> os.stat_result | None:
         """Take the lock if it is free, and return what the file is; None if another holds it, or removes it just now.
 
-        ``is_new``: the file is rather not there yet, and ``made`` is to tell.
+        ``is_new``: the file is rather not there yet, and ``made`` is to tell. ``joins``: those who share it are joined.
 
         Raises OSError if the file can't be opened or locked.
         """
@@ -63,7 +67,8 @@ class LockFile:
             self.made = False
         try:
             _open[fd] = get_ident()
-            if lock_descriptor(fd, blocking=False):
+            self.shared = False
+            if lock_descriptor(fd, blocking=False) or (joins and self.can_share and self.share()):
                 found = self._checked(fd)
         finally:
             if found is None:
@@ -113,17 +118,14 @@ class LockFile:
         except OSError:
             return False
 
-    def unlock(self) -> None:
-        """Let others lock the file, and keep it open."""
-        with suppress(OSError):
-            unlock_descriptor(self.fd)
+    def share(self) -> bool:
+        """Let others share the lock, whom nobody can lock out then; False if one did that just now, and it is lost."""
+        self.shared = _locked(self.fd, alone=False)
+        return self.shared
 
-    def lock_again(self) -> bool:
-        """Lock the file that is open; return whether nobody else has it locked."""
-        try:
-            return lock_descriptor(self.fd, blocking=False)
-        except OSError:
-            return False
+    def is_last(self) -> bool:
+        """Tell whether nobody shares the lock any more, which is then ours alone; else it is lost."""
+        return _locked(self.fd, alone=True)
 
     def let_go(self) -> None:
         """Unlock the file, if it is locked; nothing happens in a forked child, whose parent holds it."""
@@ -157,6 +159,16 @@ class LockFile:
     def __del__(self) -> None:
         # An interrupt may have come between taking the lock and noting it where it is let go of.
         self.let_go()
+
+
+def _locked(fd: int, *, alone: bool) -> bool:
+    import fcntl  # where there is such; filelock locks for one alone only
+
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _close_in_child() -> None:

@@ -108,8 +108,6 @@ class FileKeyLock:
         self._mine: os.stat_result | None = None
         #: Whether anything may have been written into it.
         self._used = False
-        #: Whether others may take the lock meanwhile.
-        self._shared = False
         #: What the file was when it was first waited for.
         self._before: tuple[int, int, int] | None = None
 
@@ -123,12 +121,16 @@ class FileKeyLock:
         return self._take() or self._wait(limit)
 
     def _take(self) -> bool:
-        found = self._file.take(is_new=True)
-        if found is not None:
-            self._mine = found
-            # A holder that ended properly removed its file, a killed one left it for us, with what it had written.
-            self.handed_over = self.waited and not found.st_size and self._before != _identity(found)
-        return found is not None
+        found = self._file.take(is_new=True, joins=self.waited)
+        if found is None:
+            return False
+        # A holder that ended properly removed its file, a killed one left it for us, with what it had written.
+        self.handed_over = self.waited and not found.st_size and self._before != _identity(found)
+        if self._file.shared and not self.handed_over:
+            self._file.let_go()  # by those who shared it when we came: they are waited for
+            return False
+        self._mine = found
+        return True
 
     def _wait(self, limit: float | None) -> bool:
         if not self.waited:  # tasks come again and again, with no time to wait
@@ -162,25 +164,30 @@ class FileKeyLock:
         found, self._mine = self._mine, None
         return found is not None and self._file.has_name(found)
 
-    def share(self) -> None:
-        """Let others take the lock too, and go on telling by ``held`` whether an invalidation has removed its file."""
-        self._used = self._shared = True
-        self._file.unlock()
+    def share(self) -> bool:
+        """Let those who wait have the lock too; return whether an invalidation, which removes the file, is still told.
+
+        That is by ``held``. The last of them removes the file, and nobody else gets the lock until then.
+        """
+        self._used = True
+        if self._file.shared:
+            return True
+        if not self._file.can_share:
+            return False
+        if not self._file.share():
+            self._mine = None  # another has locked it
+        return self._mine is not None
 
     def release(self) -> None:
         try:
             # Between the look and the removal a clear may put another's file here: that one then computes twice.
-            if self.held() and not self._is_left_to_others():
+            if self.held() and (not self._file.shared or self._file.is_last()):
                 os.unlink(self.path)
         except OSError:
             pass  # the folder went away, or became read-only: the next one locks the file that stays
         finally:
             self._mine = None
             self._file.let_go()
-
-    def _is_left_to_others(self) -> bool:
-        """Tell whether it is not for us to remove the file: who made it does, or who has it locked."""
-        return self._shared and not (self._file.made and self._file.lock_again())
 
 
 def remove_free_locks(folder: str) -> None:
@@ -215,13 +222,12 @@ def take(make: Callable[[str], KeyLock], key: str, limit: float | None) -> tuple
 
 
 def shared(lock: KeyLock) -> KeyLock:
-    """Let others take a lock too; return what still tells whether an invalidation took it away, where it can."""
+    """Let those who wait have a lock too; return what still tells whether an invalidation took it away, if anything."""
     share = getattr(lock, "share", None)
-    if share is None:
-        lock.release()
-        return NoLock()
-    share()
-    return lock
+    if share is not None and share():
+        return lock
+    lock.release()
+    return NoLock()
 
 
 def undisturbed(attempt: Callable[[str], T], key: str) -> T:

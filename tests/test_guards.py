@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from helpers.functions import Counted, count, reasons
@@ -115,7 +115,7 @@ def test_waiters_compute_side_by_side_when_the_holder_stored_nothing(sibling):
         until(lambda: all(any(lock.waited for lock in cache.store.locks) for cache in waiters))
         gate.set()
         assert isinstance(holder.exception(PATIENCE), ValueError)
-        assert [wait.result(PATIENCE) for wait in waits] == [1, 1]
+        assert [waiter.result(PATIENCE) for waiter in waits] == [1, 1]
 
 
 #: Takes a lock and holds it until it is killed, or told to let go.
@@ -211,14 +211,29 @@ def test_a_value_handed_over_after_an_invalidation_is_kept_out_by_the_next_one(s
         other.cache_invalidate(1, None)
         second.gate.set()
         assert waiter.result(PATIENCE) == "second"
-        assert not other.cache_contains(1, None)
+        stored = other.cache_contains(1, None)
         first.gate.set()
         assert holder.result(PATIENCE) == "first"
+    assert not stored
     assert not other.cache_contains(1, None)
 
 
-def failed_holder(sibling, waiters, compute):
-    """Have a holder fail while others wait, who then compute; return the futures of these."""
+def failed_holder(sibling, *computes, then=lambda: None, last=None):
+    """Have a holder fail while others wait, who then compute, each as told; return the futures of these.
+
+    ``then`` is called when all of them have begun; ``last`` is the number of the one that ends after all others.
+    """
+    begun = [threading.Event() for _ in computes]
+    ready, alone = threading.Event(), threading.Event()
+
+    def telling(number):
+        def compute(x):
+            begun[number].set()
+            assert (alone if number == last else ready).wait(PATIENCE)
+            return computes[number](x)
+
+        return compute
+
     began, gate = threading.Event(), threading.Event()
 
     def fail(x):
@@ -226,13 +241,18 @@ def failed_holder(sibling, waiters, compute):
         assert gate.wait(PATIENCE)
         raise ValueError(x)
 
-    caches = [sibling(store=Watched) for _ in range(waiters)]
-    with ThreadPoolExecutor(waiters + 1) as pool:
+    caches = [sibling(store=Watched) for _ in computes]
+    with ThreadPoolExecutor(len(computes) + 2) as pool:
         pool.submit(decorated(sibling()), 1, fail)
         assert began.wait(PATIENCE)
-        waits = [pool.submit(decorated(cache), 1, compute) for cache in caches]
+        waits = [pool.submit(decorated(cache), 1, telling(number)) for number, cache in enumerate(caches)]
         until(lambda: all(any(lock.waited for lock in cache.store.locks) for cache in caches))
         gate.set()
+        assert all(event.wait(PATIENCE) for event in begun)  # side by side
+        then()
+        ready.set()
+        wait([future for number, future in enumerate(waits) if number != last], PATIENCE)
+        alone.set()
     return waits
 
 
@@ -242,27 +262,78 @@ def lock_files(cache):
 
 @pytest.mark.parametrize("waiters", [1, 3])
 def test_what_waiters_compute_after_a_holder_failed_is_stored_and_leaves_no_lock(sibling, waiters):
-    waits = failed_holder(sibling, waiters, lambda x: x)
-    assert [wait.result(PATIENCE) for wait in waits] == [1] * waiters
+    waits = failed_holder(sibling, *[lambda x: x] * waiters)
+    assert [waiter.result(PATIENCE) for waiter in waits] == [1] * waiters
     assert decorated(sibling()).cache_contains(1, None)
     assert lock_files(sibling()) == []
 
 
 def test_of_waiters_who_fail_as_the_holder_did_no_lock_is_left(sibling):
-    waits = failed_holder(sibling, 3, lambda x: 1 // 0)
-    assert {type(wait.exception(PATIENCE)) for wait in waits} == {ZeroDivisionError}
+    waits = failed_holder(sibling, *[lambda x: 1 // 0] * 3)
+    assert {type(waiter.exception(PATIENCE)) for waiter in waits} == {ZeroDivisionError}
     assert lock_files(sibling()) == []
 
 
-def test_who_made_a_lock_that_is_shared_leaves_it_to_who_has_locked_it_since(tmp_path):
-    holder, maker = (FileKeyLock(str(tmp_path / "lock")) for _ in range(2))
-    assert maker.acquire(0)
-    maker.share()
+@pytest.mark.parametrize("which", range(3))
+def test_what_one_of_those_who_share_a_lock_computes_is_stored_though_the_others_fail(sibling, which):
+    computes = [lambda x: 1 // 0] * 3
+    computes[which] = lambda x: "stored"
+    waits = failed_holder(sibling, *computes, last=which)
+    assert waits[which].result(PATIENCE) == "stored"
+    assert decorated(sibling()).cache_peek(1, None).value == "stored"
+    assert lock_files(sibling()) == []
+
+
+def test_a_prune_leaves_a_shared_lock_alone(sibling):
+    (waiter,) = failed_holder(sibling, lambda x: x, then=lambda: sibling().prune())
+    assert waiter.result(PATIENCE) == 1
+    assert decorated(sibling()).cache_contains(1, None)
+
+
+def test_an_invalidation_keeps_out_what_those_who_share_a_lock_compute(sibling):
+    invalidate = decorated(sibling()).cache_invalidate
+    waits = failed_holder(sibling, *[lambda x: x] * 2, then=lambda: invalidate(1, None))
+    assert [waiter.result(PATIENCE) for waiter in waits] == [1, 1]
+    assert not decorated(sibling()).cache_contains(1, None)
+    assert lock_files(sibling()) == []
+
+
+def sharing(path, count):
+    """Return locks that share a file, as those who waited for one that is gone now."""
+    holder, *waiting = (FileKeyLock(path) for _ in range(count + 1))
     assert holder.acquire(0)
-    maker.release()
-    assert holder.held()
+    assert not any(lock.acquire(0) for lock in waiting)
     holder.release()
+    assert all(lock.acquire(0) and lock.handed_over and lock.share() for lock in waiting)
+    return waiting
+
+
+def test_the_last_of_those_who_share_a_lock_removes_it_whoever_made_it(tmp_path):
+    maker, other = sharing(str(tmp_path / "lock"), 2)
+    maker.release()
+    assert other.held()
+    other.release()
     assert os.listdir(tmp_path) == []
+
+
+def test_who_comes_later_waits_for_those_who_share_a_lock(tmp_path):
+    (sharer,) = sharing(str(tmp_path / "lock"), 1)
+    late = FileKeyLock(str(tmp_path / "lock"))
+    assert not late.acquire(0)
+    assert not late.acquire(0)  # not on a second try either, as that of a task
+    sharer.release()
+    assert late.acquire(0)
+    assert late.handed_over
+    late.release()
+
+
+def test_a_lock_that_was_lost_while_it_became_a_shared_one_is_not_removed(tmp_path, monkeypatch):
+    lock = FileKeyLock(str(tmp_path / "lock"))
+    assert lock.acquire(0)
+    monkeypatch.setattr(lock._file, "share", lambda: False)
+    assert not lock.share()
+    lock.release()
+    assert os.listdir(tmp_path) == ["lock"]
 
 
 # -- stores ----------------------------------------------------------------------------------------------------------

@@ -111,9 +111,10 @@ class TieredLock:
     def held(self) -> bool:
         return self._lock.held()
 
-    def share(self) -> None:
+    def share(self) -> bool:
         """See :func:`memopickle.locks.shared`."""
         self._lock = shared(self._lock)
+        return True
 
     def release(self) -> None:
         self._lock.release()
