@@ -96,26 +96,14 @@ def test_a_value_stored_while_the_lock_was_waited_for_is_a_hit(sibling):
 
 
 def test_waiters_compute_side_by_side_when_the_holder_stored_nothing(sibling):
-    began, gate, both = threading.Event(), threading.Event(), threading.Barrier(2)
-
-    def fail(x):
-        began.set()
-        assert gate.wait(PATIENCE)
-        raise ValueError(x)
+    both = threading.Barrier(2)
 
     def meet(x):
         both.wait(5)  # broken unless the other computes at the same time
         return x
 
-    waiters = [sibling(store=Watched) for _ in range(2)]
-    with ThreadPoolExecutor(3) as pool:
-        holder = pool.submit(decorated(sibling()), 1, fail)
-        assert began.wait(PATIENCE)
-        waits = [pool.submit(decorated(cache), 1, meet) for cache in waiters]
-        until(lambda: all(any(lock.waited for lock in cache.store.locks) for cache in waiters))
-        gate.set()
-        assert isinstance(holder.exception(PATIENCE), ValueError)
-        assert [waiter.result(PATIENCE) for waiter in waits] == [1, 1]
+    waits = failed_holder(sibling, meet, meet)
+    assert [waiter.result(PATIENCE) for waiter in waits] == [1, 1]
 
 
 #: Takes a lock and holds it until it is killed, or told to let go.
@@ -243,16 +231,20 @@ def failed_holder(sibling, *computes, then=lambda: None, last=None):
 
     caches = [sibling(store=Watched) for _ in computes]
     with ThreadPoolExecutor(len(computes) + 2) as pool:
-        pool.submit(decorated(sibling()), 1, fail)
+        holder = pool.submit(decorated(sibling()), 1, fail)
         assert began.wait(PATIENCE)
         waits = [pool.submit(decorated(cache), 1, telling(number)) for number, cache in enumerate(caches)]
         until(lambda: all(any(lock.waited for lock in cache.store.locks) for cache in caches))
         gate.set()
-        assert all(event.wait(PATIENCE) for event in begun)  # side by side
-        then()
-        ready.set()
-        wait([future for number, future in enumerate(waits) if number != last], PATIENCE)
-        alone.set()
+        assert isinstance(holder.exception(PATIENCE), ValueError)
+        try:
+            assert all(event.wait(5) for event in begun)  # side by side
+            then()
+            ready.set()
+            wait([future for number, future in enumerate(waits) if number != last], PATIENCE)
+        finally:
+            ready.set()
+            alone.set()
     return waits
 
 
