@@ -52,9 +52,8 @@ class Worker:
         return self.hear()
 
     def sleeps(self):
-        """How often the process has gone to sleep by itself so far."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+        """How often its thread that did so most has gone to sleep by itself so far."""
+        return max(map(_switches, Path(f"/proc/{self.process.pid}/task").glob("*/status")))
 
     def polls(self):
         """Whether it has slept so often since it was told something that it must be polling for a lock."""
@@ -146,6 +145,13 @@ class Crew:
 
     def locks(self):
         return list((self.folder / "cache").rglob("*.lock"))
+
+
+def _switches(status):
+    try:
+        return int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    except (OSError, IndexError):  # that thread has ended
+        return 0
 
 
 def until(condition):
