@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memopickle import switch
 from memopickle.context import Call, Context
-from memopickle.counts import Counts
+from memopickle.counts import new_counts
 from memopickle.errors import BadEntryError
 from memopickle.expiry import NEVER, SECOND
 from memopickle.failures import Failure
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from memopickle.aio.memo import AsyncMemo
     from memopickle.cache import Cache
     from memopickle.callkey import CallKeys
+    from memopickle.counts import Counts
     from memopickle.faces import Face, Found
     from memopickle.fingerprint import Fingerprint
     from memopickle.options import Options
@@ -72,7 +73,7 @@ class Memo:
         self.options = options
         self.keys = keys
         self.name: str = identity.name
-        self.counts: Counts = Counts()
+        self.counts: Counts = new_counts()
         self.quick: QuickTable = QuickTable()
         #: Whether it is hit so often that a function of its own for plain arguments pays; see :meth:`quick_call`.
         self.is_worth_a_quick_call: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from _weakref import ref  # as weakref has it, with much else
 
+from memopickle.counts import COUNTED
 from memopickle.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ __all__ = ["NUMBERS", "Sums", "Tally", "merge"]
 
 #: Of the misses' reasons no more are told apart than this.
 _REASONS = 16
-#: What counts without a guard; all but the last are numbers of Sums.
-_COUNTED = ("hits", "misses", "computations", "stores", "bytes", "nanoseconds", "absent")
 NUMBERS = ("hits", "misses", "computations", "errors", "stores", "bytes", "nanoseconds")
 
 
@@ -95,7 +94,7 @@ class Tally:
         self._memo = ref(memo)
         self._counts: Counts = memo.counts
         #: What was taken of the counts.
-        self._taken: dict[str, int] = dict.fromkeys(_COUNTED, 0)
+        self._taken: dict[str, int] = dict.fromkeys(COUNTED, 0)
         self._sums = Sums()
 
     @property
@@ -117,7 +116,7 @@ class Tally:
     def take(self) -> Sums:
         """Return what happened since the last time."""
         sums, self._sums = self._sums, Sums()
-        before, self._taken = self._taken, {name: getattr(self._counts, name) for name in _COUNTED}
+        before, self._taken = self._taken, {name: self._counts.total(name) for name in COUNTED}
         new = {name: count - before[name] for name, count in self._taken.items()}
         if any(new.values()) or sums.reasons:
             sums.touch()

@@ -862,6 +862,13 @@ MUTANTS = [
         "entry.name",
         CLEARING + "a_directory_under_the_name_of_an_entry_is_not_counted_and_what_is_in_it_moved_back",
     ),
+    Mutant(
+        "what a thread counted stays when it has ended",
+        "counts.py",
+        "self._ended[name] += count",
+        "pass",
+        "test_counts.py::test_what_ended_threads_counted_stays",
+    ),
 ]
 
 

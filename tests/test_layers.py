@@ -15,7 +15,7 @@ PACKAGE = Path(memopickle.__file__).parent
 LAYERS = {
     "ground": """
         errors notices events expiry forking logs mounts pages counts context valuepath failures tomllines tally typed
-        trouble listener switch locks exact unstorable pattern files folders replacing
+        trouble listener switch gil locks exact unstorable pattern files folders replacing
     """,
     "entries": """
         signing secret secretfile outofband pickling serializers allowed formats dataformats byvalue culprit

@@ -49,7 +49,7 @@ class _Expectation:
 
     def __enter__(self) -> Self:
         self._memo = memo = self._function._bound()
-        self._before = memo.counts.hits, memo.counts.misses
+        self._before = memo.counts.total("hits"), memo.counts.total("misses")
         self._hook = memo.listener._emit
         memo.listener._emit = self._note
         return self
@@ -63,7 +63,7 @@ class _Expectation:
                     f"{self._memo.name}: its cache was exchanged inside the block; nothing was counted"
                 )
             counts = self._memo.counts
-            got = {"hit": counts.hits - self._before[0], "miss": counts.misses - self._before[1]}
+            got = {"hit": counts.total("hits") - self._before[0], "miss": counts.total("misses") - self._before[1]}
             if any(wanted not in (None, got[what]) for what, wanted in self._expected.items()):
                 raise AssertionError(self._message(got))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from _thread import RLock  # as threading has it
 from collections import OrderedDict
 from contextlib import suppress
@@ -10,6 +9,7 @@ from contextlib import suppress
 from memopickle.errors import BadPayloadError, StoreError
 from memopickle.expiry import SECOND, result_ttl
 from memopickle.forking import renew_in_child
+from memopickle.gil import HAS_GIL
 from memopickle.header import EXCEPTION, VALUE, Facts, pack_header, prefix
 from memopickle.locks import KeyLock, NoLock
 from memopickle.serializers import PICKLE
@@ -148,7 +148,7 @@ class MemoryStore(Store):
             self.max_bytes = parse_size(max_bytes, "max_bytes")
         #: Makes an entry the most recently used; KeyError if it is gone. Atomic under the GIL; in builds without it
         #: a lock must see to that, as an OrderedDict does not before Python 3.14.
-        self.touch: Callable[[str], None] = self.entries.move_to_end if _has_gil() else self._touch_alone
+        self.touch: Callable[[str], None] = self.entries.move_to_end if HAS_GIL else self._touch_alone
         self._bytes = 0
         self._tellers: list[Callable[[str], object]] = []
         self.renew()
@@ -276,10 +276,6 @@ class MemoryStore(Store):
     def _is_over(self) -> bool:
         too_many = self.maxsize is not None and len(self.entries) > self.maxsize
         return too_many or (self.max_bytes is not None and self._bytes > self.max_bytes)
-
-
-def _has_gil() -> bool:
-    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 def _head(record: Record) -> bytes:
