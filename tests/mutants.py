@@ -795,8 +795,8 @@ MUTANTS = [
     Mutant(
         "times from the future are the oldest",
         "stores/look.py",
-        "entries.append((used <= latest,",
-        "entries.append((True,",
+        "place = used if used <= latest else used - _NEVER",
+        "place = used",
         LIMITS + "times_from_the_future_make_nothing_immortal_and_change_no_answer",
     ),
     Mutant(

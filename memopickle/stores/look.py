@@ -30,9 +30,11 @@ _PART = 256
 #: function for its folder of a slice. The second is for directories of which one can't know yet.
 _FEW, _VERY_FEW = 512, 64
 
-#: An entry in the order of eviction: first those from the future, whose times mean nothing, then by time. The rest is
-#: its size, its slice, its folder and its name.
-Candidate = tuple[bool, int, int, int, str, str]
+#: An entry: its place in the order of eviction, when it was last used, its size, its slice, its folder and its name.
+#: The place is the time, but those from the future, whose times mean nothing, come before all others.
+Candidate = tuple[int, int, int, int, str, str]
+#: Later than any time, in nanoseconds.
+_NEVER = 1 << 64
 
 
 class Sight(NamedTuple):
@@ -201,7 +203,8 @@ def _add_entries(slice_: int, folder: str, names: list[str], latest: int, entrie
                 continue
             used = last_used(facts)
             size += facts.st_size
-            entries.append((used <= latest, used, facts.st_size, slice_, folder, name))
+            place = used if used <= latest else used - _NEVER
+            entries.append((place, used, facts.st_size, slice_, folder, name))
     finally:
         if fd is not None:
             close(fd)
