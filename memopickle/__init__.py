@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from memopickle.aio.store import AsyncStore
     from memopickle.cache import Cache
     from memopickle.config import configure, default_cache
+    from memopickle.counts import CacheInfo
     from memopickle.decorator import cached
     from memopickle.errors import (
         BadEntryError,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         UnkeyableError,
         UnknownFormatError,
     )
-    from memopickle.function import CachedFunction, CacheInfo
+    from memopickle.function import CachedFunction
     from memopickle.secret import Secret
     from memopickle.serializers import PickleSerializer
     from memopickle.snapshots import Snapshots
@@ -81,7 +82,7 @@ _LAZY = {
     "BadPayloadError": "memopickle.errors",
     "BadSignatureError": "memopickle.errors",
     "Cache": "memopickle.cache",
-    "CacheInfo": "memopickle.function",
+    "CacheInfo": "memopickle.counts",
     "CachedFunction": "memopickle.function",
     "ConfigurationError": "memopickle.errors",
     "DirectoryStore": "memopickle.stores.directory",

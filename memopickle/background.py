@@ -36,7 +36,7 @@ class Background:
 
     def renew(self) -> None:
         """Forget what threads of the parent were doing."""
-        self._guard = threading.Lock()  # guards all below
+        self._guard = threading.RLock()  # guards all below; re-entrant as that of Flights is
         self._tasks: deque[tuple[str, Callable[[], bool | None]]] = deque()
         self._busy: set[str] = set()  # keys waiting or under way
         self._failed: dict[str, tuple[int, float]] = {}  # how often in a row, and until when to leave it alone

@@ -6,15 +6,32 @@ from _thread import _local, get_ident  # as threading has them
 
 from memopickle.forking import Guard
 from memopickle.gil import HAS_GIL
-from memopickle.typed import TYPE_CHECKING
+from memopickle.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from memopickle.typed import Any
 
-__all__ = ["COUNTED", "Counts", "new_counts"]
+__all__ = ["COUNTED", "CacheInfo", "Counts", "new_counts"]
 
 #: What is counted.
 COUNTED = ("hits", "misses", "computations", "stores", "bytes", "nanoseconds", "absent")
+
+
+class CacheInfo(NamedTuple):
+    """functools' named tuple, of this process.
+
+    Attributes:
+        hits: calls that returned what was stored.
+        misses: calls that ran the function, or raised what another's run raised.
+        maxsize: the limit of a MemoryStore; None without one, and for other stores.
+        currsize: how many entries of this function a MemoryStore has; None for other stores.
+
+    """
+
+    hits: int
+    misses: int
+    maxsize: int | None
+    currsize: int | None
 
 
 class Counts:

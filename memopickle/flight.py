@@ -149,7 +149,9 @@ class Flights:
         What the forking thread itself leads stays noted: a child that asks for the very key its parent is computing
         must compute it, not wait for the parent, which may be waiting for the child.
         """
-        self.guard: threading.Lock = threading.Lock()  # guards the table, and the end of each flight
+        # Guards the table, and the end of each flight. Re-entrant: a signal handler, or a __del__ that the garbage
+        # collector runs, may call a cached function meanwhile.
+        self.guard: RLock = RLock()
         #: The keys of the values that may still be published, each by what is held meanwhile. A drop takes them away.
         #: No guard: each change is one operation on a dict, which threads may do at once.
         self.flying: dict[RLock, str] = {}

@@ -6,11 +6,12 @@ from types import MethodType
 
 from memopickle import switch
 from memopickle.binder import check_ignored
+from memopickle.counts import CacheInfo
 from memopickle.errors import UnavailableError
 from memopickle.notices import warn_once
 from memopickle.options import Options, Unset
 from memopickle.settings import is_disabled
-from memopickle.typed import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar, overload
+from memopickle.typed import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 from memopickle.wrapping import check_function, imitate, is_async, named
 
 if TYPE_CHECKING:
@@ -29,24 +30,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S")
 
-__all__ = ["CacheInfo", "CachedFunction", "decorate"]
-
-
-class CacheInfo(NamedTuple):
-    """functools' named tuple, of this process.
-
-    Attributes:
-        hits: calls that returned what was stored.
-        misses: calls that ran the function, or raised what another's run raised.
-        maxsize: the limit of a MemoryStore; None without one, and for other stores.
-        currsize: how many entries of this function a MemoryStore has; None for other stores.
-
-    """
-
-    hits: int
-    misses: int
-    maxsize: int | None
-    currsize: int | None
+__all__ = ["CachedFunction", "decorate"]
 
 
 class CachedFunction(Generic[P, R]):
@@ -179,10 +163,13 @@ class CachedFunction(Generic[P, R]):
         if is_disabled(self._function):
             return None
         try:
-            self._memo = self._bound()
+            memo = self._memo = self._bound()
         except UnavailableError as error:
             warn_once(("unavailable", str(error)), str(error))
-        return self._memo
+            return self._memo
+        if self._opened is not memo:  # unbound in this moment: later calls would go on with the old cache
+            self._unbind()
+        return memo
 
     def _bound(self) -> Memo:
         return self._opened or self._bind()
@@ -193,12 +180,15 @@ class CachedFunction(Generic[P, R]):
         cache.bind(self)
         # Two threads may both get here; all use the one that comes first. A lock could be left held by a fork.
         first: Memo = self.__dict__.setdefault("_opened", memo)
-        return first
+        if not callable(self._source) or self._source(self) is cache:
+            return first
+        self._unbind()  # the default cache was configured anew in this moment
+        return self._bind()
 
     def _unbind(self) -> None:
         """Forget the cache: the default one was configured anew."""
-        self.__dict__.pop("_memo", None)
-        self.__dict__.pop("_opened", None)
+        for name in ("_opened", "_memo", "_tasks"):  # in the order in which they are made, and looked at after that
+            self.__dict__.pop(name, None)
         self._be_plain()
 
     def _quicken(self, memo: Memo, call: Callable[..., Any] | None) -> None:

@@ -56,9 +56,9 @@ class Trouble:
         if self._unread:
             forget(self._unread)
             self._unread = None
-        if self._unlocked:
-            warn_once(("lock", self._function), self._unlocked)
-            self._unlocked = ""
+        unlocked, self._unlocked = self._unlocked, ""
+        if unlocked:
+            warn_once(("lock", self._function), unlocked)
 
     def _tell(self, topic: object, error: Exception, what: str) -> None:
         if self._raise:

@@ -863,6 +863,27 @@ MUTANTS = [
         CLEARING + "a_directory_under_the_name_of_an_entry_is_not_counted_and_what_is_in_it_moved_back",
     ),
     Mutant(
+        "a function whose cache was exchanged in its first call binds again",
+        "function.py",
+        "if not callable(self._source) or self._source(self) is cache:",
+        "if True:",
+        "test_config.py::TestConfiguredInTheFirstCall",
+    ),
+    Mutant(
+        "a function unbound in its first call keeps nothing of the old cache",
+        "function.py",
+        "if self._opened is not memo:",
+        "if False:",
+        "test_config.py::TestConfiguredInTheFirstCall",
+    ),
+    Mutant(
+        "a call from within the table of flights does not wait for itself",
+        "flight.py",
+        "self.guard: RLock = RLock()",
+        "self.guard = threading.Lock()",
+        THREADS + "a_signal_handler_that_comes_while_a_guard_is_held_may_call_a_cached_function",
+    ),
+    Mutant(
         "what a thread counted stays when it has ended",
         "counts.py",
         "self._ended[name] += count",

@@ -1,5 +1,6 @@
 """The default cache, the environment, and stores by URL."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from memopickle import (
     Cache,
+    CachedFunction,
     ConfigurationError,
     DirectoryStore,
     MemoryStore,
@@ -18,6 +20,7 @@ from memopickle import (
     default_cache,
     open_store,
 )
+from memopickle.aio import function as async_function
 
 SECRET = "e" * 32
 
@@ -29,6 +32,54 @@ def secret(monkeypatch):
 
 def double(x):
     return x * 2
+
+
+def configured_at(monkeypatch, owner, name, store):
+    """Have the default cache configured anew when ``owner.name`` has been called for the first time."""
+    real = getattr(owner, name)
+    left = [store]
+
+    def called(*args):
+        made = real(*args)
+        if left:
+            configure(left.pop())
+        return made
+
+    monkeypatch.setattr(owner, name, called)
+
+
+class TestConfiguredInTheFirstCall:
+    """Another thread's ``configure`` comes between two steps of a first call; the calls after it use the new cache."""
+
+    @pytest.mark.parametrize(
+        ("owner", "name"), [(Cache, "memo"), (Cache, "bind"), (CachedFunction, "_bound")], ids=["memo", "bind", "bound"]
+    )
+    def test_sync(self, monkeypatch, owner, name):
+        new = MemoryStore()
+        configure(MemoryStore())
+        function = cached(double)
+        configured_at(monkeypatch, owner, name, new)
+        assert [function(1), function(2), function(2)] == [2, 4, 4]
+        assert function._memo.store is new
+
+    @pytest.mark.parametrize(
+        ("owner", "name"),
+        [(Cache, "memo"), (Cache, "bind"), (CachedFunction, "_bound"), (async_function, "_of_tasks")],
+        ids=["memo", "bind", "bound", "tasks"],
+    )
+    def test_async(self, monkeypatch, owner, name):
+        async def double(x):
+            return x * 2
+
+        async def call():
+            return [await function(1), await function(2), await function(2)]
+
+        new = MemoryStore()
+        configure(MemoryStore())
+        function = cached(double)
+        configured_at(monkeypatch, owner, name, new)
+        assert asyncio.run(call()) == [2, 4, 4]
+        assert function._tasks.memo.store is new
 
 
 class TestDefaultCache:

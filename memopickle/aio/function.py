@@ -112,8 +112,9 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         if memo is None:
             return None
         tasks = _of_tasks(memo)
-        if self._memo is memo:  # else the default cache was configured anew in this moment
-            self._tasks = tasks
+        self._tasks = tasks
+        if self._memo is not memo:  # unbound in this moment, as in _ready
+            self._unbind()
         return tasks
 
     async def _opened_in_thread(self) -> Memo | None:
@@ -129,11 +130,6 @@ class AsyncCachedFunction(CachedFunction[P, Coroutine[Any, Any, R]], Generic[P, 
         finally:
             if opening.done():
                 self._opening = None
-
-    def _unbind(self) -> None:
-        for name in ("_memo", "_opened", "_tasks"):
-            self.__dict__.pop(name, None)
-        self._be_plain()
 
     @staticmethod
     def _plain_class() -> Any:

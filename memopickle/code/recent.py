@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import suppress
 
+from memopickle.forking import Guard
 from memopickle.typed import Generic, TypeVar
 
 __all__ = ["Recent"]
@@ -16,22 +16,24 @@ V = TypeVar("V")
 class Recent(Generic[K, V]):
     """Keeps up to ``size`` values; safe to use from several threads."""
 
-    __slots__ = ("_size", "_values")
+    __slots__ = ("_guard", "_size", "_values")
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._guard = Guard()  # threads that change an OrderedDict at once crash a free-threaded Python before 3.14
         self._values: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
         """Return a value and count it as used, or ``None``."""
-        value = self._values.get(key)
-        with suppress(KeyError):  # not there, or dropped by another thread since
-            self._values.move_to_end(key)
-        return value
+        with self._guard:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
 
     def keep(self, key: K, value: V) -> V:
         """Put a value in, drop the one that was not used for longest if there are too many, and return it."""
-        self._values[key] = value
-        while len(self._values) > self._size:
-            self._values.popitem(last=False)
+        with self._guard:
+            self._values[key] = value
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
         return value

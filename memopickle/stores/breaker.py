@@ -59,7 +59,7 @@ class Breaker:
 
     def renew(self) -> None:
         """Begin with a free lock, in a forked child, and with what is known of the server."""
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()  # a signal handler may ask the server too
 
     def enter(self, insists: bool = False) -> int | None:
         """Return a number to hand to ``failed`` or ``succeeded``, or None if the server may not be asked now.

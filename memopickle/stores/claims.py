@@ -78,6 +78,6 @@ class Claims:
             return self.memory.clear(prefix)
 
     def _void(self, prefix: str) -> None:
-        for claim in self._claims:
+        for claim in list(self._claims):  # the end of an object, or a signal handler, may claim something meanwhile
             if claim.key.startswith(prefix):
                 claim.valid = False

@@ -133,12 +133,14 @@ class FolderWriter(Writer):
         self._account.remove(self._path)
 
     def close(self) -> None:
-        if self._fd is not None and self._fd >= 0:
+        fd = self._fd
+        if fd is not None and fd >= 0:
+            # Before it is closed, as its number may be another's after; and not None, the working directory.
+            self._fd = -1
             try:  # noqa: SIM105  suppress() would cost more than the close
-                os.close(self._fd)
+                os.close(fd)
             except OSError:  # nothing was written through it
                 pass
-            self._fd = -1  # and not None: names would be relative to the working directory
 
     def _create(self, temporary: str) -> int:
         try:

@@ -167,7 +167,8 @@ class MemoryStore(Store):
         raise TypeError("a MemoryStore lives in one process and cannot be pickled; use a DirectoryStore to share")
 
     def __len__(self) -> int:
-        return len(self.entries)
+        with self._guard:  # while one is stored there may be one too many
+            return len(self.entries)
 
     def get(self, key: str) -> Blob | None:
         found = self._used(key)

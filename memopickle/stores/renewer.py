@@ -34,7 +34,7 @@ class Renewer:
 
     def renew(self) -> None:
         """Begin with nothing held and no thread, in a forked child."""
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = threading.Condition()
         self._due: dict[Renewable, float] = {}
         self._thread: threading.Thread | None = None
 

@@ -44,7 +44,7 @@ class Server:
 
     def renew(self) -> None:
         """Begin with no connection, in a forked child."""
-        self._guard = threading.Lock()  # guards the making of the client
+        self._guard = threading.RLock()  # guards the making of the client; a signal handler may ask for it too
         if self._client is not None:
             self._inherited.append(self._client)
         self._client = self._given

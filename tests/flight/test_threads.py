@@ -333,6 +333,23 @@ def test_a_lock_that_another_thread_held_at_the_fork_is_free_in_the_child(held):
         holding.result(PATIENCE)
 
 
+@pytest.mark.parametrize("guarded", ["flights", "background"])
+def test_a_signal_handler_that_comes_while_a_guard_is_held_may_call_a_cached_function(disk, guarded):
+    double = disk.cached(lambda number: number * 2, stale_while_revalidate="1h", ttl="1h")
+    owner = getattr(disk, guarded)
+    got = []
+
+    def call():
+        with getattr(owner, "guard", None) or owner._guard:
+            got.append(double(1))
+            disk.background.submit("key", lambda: None)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(PATIENCE / 4)
+    assert got == [2] and not thread.is_alive()
+
+
 def test_an_interrupt_on_the_way_into_a_computation_leaves_nothing_to_wait_for(cache):
     """The interpreter looks for signals where a function begins: at each of these one may come."""
     work = decorated(cache, lambda x: [x])
