@@ -268,7 +268,8 @@ def test_100_a_log_handler_that_calls_the_cached_function_gets_the_result(store,
     double.plant(4, b"junk")
     assert [double(3), double(4), double(3)] == [6, 8, 6]
     assert all(one == [6, 8] for one in got)
-    assert handler.count in (1, 2)  # since 3.13.4 what is logged while a record is handled may be dropped
+    # Since 3.13.4 logging drops what is logged while a record is handled.
+    assert handler.count == (2 if sys.version_info < (3, 13, 4) else 1)
 
 
 def test_100_a_hook_that_raises_costs_no_result(store, caplog):

@@ -6,6 +6,8 @@ import pytest
 from helpers.clock import Clock
 
 from memopickle.stores.breaker import FIRST, JITTER, LONGEST, Breaker
+from memopickle.stores.renewer import Renewer
+from memopickle.stores.server import Server
 
 
 @pytest.fixture
@@ -136,3 +138,14 @@ def test_a_success_of_who_insists_closes_it(breaker):
     fail(breaker)
     breaker.succeeded(breaker.enter(insists=True))
     assert breaker.enter() is not None
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [Breaker()._guard, Server("redis://localhost", 1.0)._guard, Renewer()._changed],
+    ids=["breaker", "server", "renewer"],
+)
+def test_a_signal_handler_that_comes_while_a_guard_is_held_need_not_wait_for_itself(guard):
+    with guard:
+        assert guard.acquire(blocking=False)
+        guard.release()
