@@ -12,6 +12,7 @@ from helpers.programs import run
 
 from memopickle import Cache, ConfigurationError, DirectoryStore, MemoryStore, ReadOnlyStore, StoreError, TieredStore
 from memopickle.events import Miss, NotStored
+from memopickle.stores.claims import Claims
 from memopickle.testing import store_key
 
 NOW = 1_800_000_000.0
@@ -570,3 +571,20 @@ def test_statistics_and_verification_see_the_tiers(machine, near, far):
     assert (cache.verify().good, cache.verify().bad) == (2, [])
     assert cache.prune() == 0
     assert cache.store.summary().entries == 2
+
+
+class Interrupted(str):
+    """A key at which a signal handler claims another one."""
+
+    def startswith(self, *args):
+        self.claims.make("other")
+        return super().startswith(*args)
+
+
+def test_a_claim_made_by_a_signal_handler_while_others_are_voided_costs_nothing():
+    claims = Claims(MemoryStore())
+    key = Interrupted("key")
+    key.claims = claims
+    claim = claims.make(key)
+    claims.delete("key")
+    assert not claim.valid
